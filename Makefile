@@ -71,8 +71,9 @@ pictures: demo $(VENV)/.ready-dev ## make the pictures of the documents again
 	$(SCREEN) $(BIN)/python -m examples.cases
 	$(SCREEN) $(BIN)/python -m examples.trust
 	$(SCREEN) $(BIN)/python -m examples.measure
+	$(SCREEN) $(BIN)/python -m examples.tour
 	mkdir -p docs/images
-	cp demo/*.png docs/images/
+	cp demo/*.png demo/*.gif docs/images/
 
 clean: ## remove what the commands here have made
 	rm -rf $(VENV) build dist demo htmlcov .coverage*

@@ -20,6 +20,7 @@ from pathlib import Path
 from napari_medvlm.language.report_findings import ReportFinding, findings_of
 
 SENTENCES = Path(__file__).parents[1] / "tests" / "language" / "report_sentences.tsv"
+LATER_SENTENCES = SENTENCES.with_name("later_report_sentences.tsv")
 RESULT = Path(__file__).parent / "results" / "report-findings.md"
 
 PSEUDO = (
@@ -66,9 +67,9 @@ class ReportSentence:
         return int(hashlib.sha256(self.text.encode()).hexdigest(), 16) % 2 == 1
 
 
-def sentences() -> tuple[ReportSentence, ...]:
-    """All sentences of the file; ``\\n`` in it is a line break."""
-    with SENTENCES.open(encoding="utf-8") as file:
+def sentences(path: Path = SENTENCES) -> tuple[ReportSentence, ...]:
+    """All sentences of a file; ``\\n`` in it is a line break."""
+    with path.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     return tuple(ReportSentence(r["family"], r["status"], r["sentence"]) for r in rows)
 
@@ -156,6 +157,13 @@ def main() -> None:
             ],
         )
     )
+    later = sentences(LATER_SENTENCES)
+    right = sum(read_by_package(s.text) == s.status for s in later)
+    lines += [
+        "",
+        f"{len(later)} sentences were written later, before the rules were looked at again: 108 of",
+        f"114 (94.7 %) were read right at first, {right} after rules were mended on them.",
+    ]
     RESULT.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 

@@ -62,7 +62,7 @@ def take_pictures(viewer: napari.Viewer, dock: Any) -> None:
     """The window in each plane and in 3D, and the three planes side by side."""
     planes = []
     for name in ("Axial", "Coronal", "Sagittal", "3D"):
-        dock.planes.view_requested.emit(name)
+        dock.display.planes.view_requested.emit(name)
         settle()
         viewer.screenshot(OUT / f"{name.lower()}.png", canvas_only=False, flash=False)
         planes.append(viewer.screenshot(canvas_only=True, flash=False))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 
 from qtpy.QtCore import QEventLoop, QTimer
 
+HOME = TemporaryDirectory(prefix="napari-medvlm-example-")
+"""Sessions and settings of an example, apart from the user's; removed at its end."""
+os.environ["NAPARI_MEDVLM_HOME"] = HOME.name
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 120) -> None:
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 600) -> None:
     """Let the window live until something is so."""
     end = time.monotonic() + timeout_s
     while not condition():

@@ -1,7 +1,7 @@
 """Makes sure of what pip cannot install: Python's own venv, Qt's libraries, a virtual display.
 
 Run by the Makefile with the system's Python before there is an environment; standard library only.
-With ``--tests`` also what the tests need: a validator of DICOM files and a PACS.
+With ``--tests`` also what the tests need: a validator of DICOM files, a PACS and a browser.
 Where something is missing it is installed by apt-get if that is possible without asking, that is
 as root on Debian or Ubuntu; else the command to give is printed and the exit status is 1.
 """
@@ -35,7 +35,13 @@ LIBRARIES = {
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
 }
 DISPLAY_PROGRAMS = {"xvfb-run": "xvfb", "xauth": "xauth"}
-TEST_PROGRAMS = {"dciodvfy": "dicom3tools", "Orthanc": "orthanc orthanc-dicomweb"}
+TEST_PROGRAMS = {
+    "dciodvfy": "dicom3tools",
+    "Orthanc": "orthanc orthanc-dicomweb",
+    "chromium": "chromium",
+}
+OTHER_NAMES = {"chromium": ("chromium-browser", "google-chrome")}
+"""Programs that do as well."""
 VENV_MODULES = {"venv": "python3-venv", "ensurepip": "python3-venv"}
 
 
@@ -48,6 +54,11 @@ def is_loadable(library: str) -> bool:
     return True
 
 
+def is_installed(program: str) -> bool:
+    """Whether a program, or one that does as well, is on the path."""
+    return any(map(shutil.which, (program, *OTHER_NAMES.get(program, ()))))
+
+
 def missing_packages() -> list[str]:
     """Debian's names of what is not there."""
     missing = {p for m, p in VENV_MODULES.items() if importlib.util.find_spec(m) is None}
@@ -55,7 +66,7 @@ def missing_packages() -> list[str]:
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         missing |= {p for program, p in DISPLAY_PROGRAMS.items() if shutil.which(program) is None}
     if "--tests" in sys.argv:
-        missing |= {p for program, p in TEST_PROGRAMS.items() if shutil.which(program) is None}
+        missing |= {package for name, package in TEST_PROGRAMS.items() if not is_installed(name)}
     return sorted({name for names in missing for name in names.split()})
 
 

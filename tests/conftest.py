@@ -42,9 +42,10 @@ def pytest_configure(config):
 
 
 def pytest_collection_finish():
-    """Leave what was imported out of the garbage collections."""
+    """Leave what was imported out of the garbage collections, which come less often."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 10, 20)
 
 
 @pytest.fixture(scope="module", autouse=True)

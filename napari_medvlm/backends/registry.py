@@ -27,6 +27,7 @@ EXTRAS = {
     "nnunet": "nnunet",
     "sam": "sam",
     "sam2": "vlm",
+    "sam3": "vlm",
     "sammed3d": "sammed3d",
     "server": "server",
     "similarity": "clip",

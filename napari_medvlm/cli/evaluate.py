@@ -11,7 +11,15 @@ from napari_medvlm.cli.app import App
 from napari_medvlm.cli.evaluate_lines import comparison_lines, run_lines, seed_lines
 from napari_medvlm.cli.evaluate_masks import CaseTable, masks
 from napari_medvlm.cli.evaluate_open import open_case
-from napari_medvlm.cli.evaluate_text import ask, calibrate, ground
+from napari_medvlm.cli.evaluate_text import (
+    Out,
+    RayAddress,
+    Workers,
+    ask,
+    calibrate,
+    case_workers,
+    ground,
+)
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.evaluation.segment.cases import Layout
@@ -20,7 +28,6 @@ from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, Prom
 app = App("Measure a backend on your own labelled cases.")
 
 Images = Annotated[Path, typer.Option(help="Data set, or folder of images.")]
-Out = Annotated[Path, typer.Option(help="Output folder; an unfinished run there is resumed.")]
 Labels = Annotated[Path | None, typer.Option(help="Folder of labels.")]
 Names = Annotated[Path | None, typer.Option(help="Table of label names: JSON, TSV, CSV or text.")]
 Channel = Annotated[int | None, typer.Option(help="Channel of a multi-channel image, from 0.")]
@@ -31,10 +38,6 @@ Seeds = Annotated[
 ]
 SaveMasks = Annotated[
     bool, typer.Option("--save-masks", help="Write predicted masks to masks/ in --out.")
-]
-Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
-RayAddress = Annotated[
-    str | None, typer.Option("--ray", help="Address of a Ray cluster to run on, or 'local'.")
 ]
 
 
@@ -94,7 +97,7 @@ def segment(  # noqa: PLR0913  # one for each option
         extra: dict[str, Any] = {"with_masks": save_masks, "columns": columns_in(case_table)}
 
         def run_plan(plan: Plan, folder: Path) -> dict[str, Any]:
-            return evaluate(data, plan, folder, _workers(workers, ray), progress, **extra)
+            return evaluate(data, plan, folder, case_workers(workers, ray), progress, **extra)
 
         summary = run_plan(plan, out) if seeds == 1 else run_seeds(run_plan, plan, seeds, out)
     print_result(summary, as_json, lambda: (run_lines if seeds == 1 else seed_lines)(summary, out))
@@ -121,14 +124,6 @@ def compare(
         comparison = compared(a, b, columns=columns_in(case_table))
         page = [] if out is None else [str(write_comparison(out, comparison, a, b))]
     print_result(comparison, as_json, lambda: "\n".join([comparison_lines(comparison), *page]))
-
-
-def _workers(number: int, ray: str | None) -> Any:
-    from napari_medvlm.evaluation.runs.ray_workers import Ray
-    from napari_medvlm.evaluation.runs.workers import Processes
-    from napari_medvlm.evaluation.segment.evaluate import crashed
-
-    return Processes(number, crashed) if ray is None else Ray(ray, number)
 
 
 for command in (segment, ground, ask, masks, compare, calibrate):

@@ -81,10 +81,10 @@ def _metric_line(name: str, metric: dict[str, Any]) -> list[str]:
         return []
     interval = "(one case)"
     with contextlib.suppress(TypeError):
-        interval = f"[{metric['low']:+.4f}, {metric['high']:+.4f}]"
+        interval = f"[{metric['low']:+z.4f}, {metric['high']:+z.4f}]"
     tests = "" if metric["p_holm"] is None else f" p {metric['p_holm']:.3g}"
-    tests += "" if metric["effect"] is None else f" r {metric['effect']:+.2f}"
+    tests += "" if metric["effect"] is None else f" r {metric['effect']:+z.2f}"
     permutation = metric["p_permutation_holm"]
     tests += "" if permutation is None else f" perm. p {permutation:.3g}"
     means = f"{metric['a']:.4f} -> {metric['b']:.4f}"
-    return [f"  {name:8} {means}  {metric['difference']:+.4f} {interval}{tests}"]
+    return [f"  {name:8} {means}  {metric['difference']:+z.4f} {interval}{tests}"]

@@ -58,8 +58,9 @@ def ground(  # noqa: PLR0913  # one for each option
     """
     with progress_bar(out) as progress:
         from napari_medvlm.evaluation.ground.datasets import find_cases
-        from napari_medvlm.evaluation.ground.evaluate import run
         from napari_medvlm.evaluation.ground.plan import Plan
+        from napari_medvlm.evaluation.ground.task import TASK
+        from napari_medvlm.evaluation.runs.evaluate import evaluate
         from napari_medvlm.io.label_images import read_names
 
         plan = Plan(
@@ -74,7 +75,7 @@ def ground(  # noqa: PLR0913  # one for each option
         patterns = image_pattern, label_pattern
         cases = find_cases(dataset, *paths, every_class=every_class, names=table, patterns=patterns)
         data = _data(str(dataset), images, references)
-        summary = run(cases, plan, data, out, _workers(workers, ray), progress)
+        summary = evaluate(TASK, cases, plan, data, out, case_workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ground_lines(summary, out))
 
 
@@ -104,8 +105,9 @@ def ask(  # noqa: PLR0913  # one for each option
     """
     with progress_bar(out) as progress:
         from napari_medvlm.evaluation.ask.datasets import find_items
-        from napari_medvlm.evaluation.ask.evaluate import run
         from napari_medvlm.evaluation.ask.plan import Plan
+        from napari_medvlm.evaluation.ask.task import TASK
+        from napari_medvlm.evaluation.runs.evaluate import evaluate
 
         model = server_model(backend, model, base_url, allow_remote)
         plan = Plan(
@@ -119,7 +121,7 @@ def ask(  # noqa: PLR0913  # one for each option
         paths = images.absolute(), references.absolute(), out.absolute() / "images"
         items = find_items(dataset, *paths)
         data = _data(str(dataset), images, references)
-        summary = run(items, plan, data, out, _workers(workers, ray), progress)
+        summary = evaluate(TASK, items, plan, data, out, case_workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ask_lines(summary, out))
 
 
@@ -186,7 +188,8 @@ def _data(dataset: str, images: Path, references: Path) -> dict[str, Any]:
     }
 
 
-def _workers(number: int, ray: str | None) -> Any:
+def case_workers(number: int, ray: str | None) -> Any:
+    """Worker processes on this computer, or on a Ray cluster at an address."""
     from napari_medvlm.evaluation.runs.ray_workers import Ray
     from napari_medvlm.evaluation.runs.runner import crashed
     from napari_medvlm.evaluation.runs.workers import Processes

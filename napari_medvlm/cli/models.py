@@ -69,10 +69,10 @@ def download(
     Only safetensors weights and text files are downloaded; nothing about your images is sent.
     """
     from napari_medvlm.backends.models import download as models_download
-    from napari_medvlm.backends.models import registry
+    from napari_medvlm.backends.models import manage
 
     with report_errors():
-        registry.require_on_hub(name)
+        manage.require_on_hub(name)
         offered = models_download.offer(name)
         typer.echo(printable(f"{offered.model}\n  licence: {offered.licence}"), err=as_json)
         size = f"  size: {offered.size} in {quantity(offered.files, 'file')}\n  {offered.url}"
@@ -82,7 +82,7 @@ def download(
         if not (yes or not offered.files or typer.confirm("Download it?", err=as_json)):
             raise typer.Exit(1)
         with interruptible_progress() as progress:
-            folder = registry.download(name, progress)
+            folder = manage.download(name, progress)
     summary = {"name": name, "licence": offered.licence, "path": str(folder)}
     print_result(summary, as_json, lambda: str(folder))
 
@@ -100,13 +100,13 @@ def verify(
 
     The exit status is 1 if a file differs from its hash, or the model cannot be run.
     """
-    from napari_medvlm.backends.models import registry
+    from napari_medvlm.backends.models import manage, registry
     from napari_medvlm.worker.environment_runner import RoutedRunner
     from napari_medvlm.worker.model_check import run_known_input
 
     run = None
     with report_errors(), interruptible_progress() as progress:
-        wrong = registry.verify(name, progress)
+        wrong = manage.verify(name, progress)
         if not (wrong or files_only):
             runner = RoutedRunner()
             try:
@@ -128,13 +128,13 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Delete a downloaded model, or unregister an added one, whose files stay."""
-    from napari_medvlm.backends.models import registry
+    from napari_medvlm.backends.models import manage, registry
 
     with report_errors():
         model = registry.find(name)
         if not yes and model.state is registry.State.DOWNLOADED:
             typer.confirm(f"Delete {model.path}?", abort=True, err=as_json)
-        done = registry.remove(name)
+        done = manage.remove(name)
     print_result({"name": name, "done": done}, as_json, lambda: done)
 
 
@@ -185,10 +185,11 @@ def convert(
     """
     from napari_medvlm.backends.layouts.convert import convert as convert_model
     from napari_medvlm.backends.models import registry
+    from napari_medvlm.backends.models.resolve import local_path
 
     options = {"image_size": str(image_size or ""), "architecture": architecture}
     with report_errors(), interruptible_progress() as progress:
-        source = registry.local_path(path)
+        source = local_path(path)
         converted = convert_model(source, out, progress, {k: v for k, v in options.items() if v})
         added = registry.add(converted.folder, converted.backend, progress, name)
     summary = {

@@ -12,6 +12,9 @@ from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.volume import Window
 
+DESCRIBED = ("there is {} indicating {}", "there is no {} indicating {}")
+"""The pair of sentences for a descriptor and its label, after Xplainer, in the singular."""
+
 
 @dataclass(frozen=True, eq=False)
 class LabelQuery:
@@ -25,6 +28,8 @@ class LabelQuery:
         Whether exactly one of the labels is true; else each is judged against its absence.
     descriptors
         For a label, what would be seen if it were true; such a label is judged by them.
+    sentences
+        What is compared for a descriptor, the first ``{}``, and its label: presence and absence.
     scope
         Where to look; probabilities of several slices are averaged.
     region
@@ -36,6 +41,7 @@ class LabelQuery:
     labels: tuple[str, ...]
     exclusive: bool = True
     descriptors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sentences: tuple[str, str] = DESCRIBED
     scope: Scope = field(default_factory=Scope)
     region: Box | None = None
     window: Window | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ import numpy as np
 from napari_medvlm.checks import calibration
 from napari_medvlm.checks.calibration import Floats, Kind
 from napari_medvlm.data.errors import InvalidReference, SettingsError
-from napari_medvlm.evaluation.ask import report as ask_report
-from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
-from napari_medvlm.evaluation.ground import report as ground_report
-from napari_medvlm.evaluation.ground.cases import Case
+from napari_medvlm.evaluation.ask.task import TASK as ASK
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
+from napari_medvlm.evaluation.ground.outcomes import scored_regions
+from napari_medvlm.evaluation.ground.task import TASK as GROUND
+from napari_medvlm.evaluation.runs.evaluate import rewrite_report
 from napari_medvlm.evaluation.runs.report import CALIBRATION
 from napari_medvlm.evaluation.runs.run_folder import alone_in, case_contents, read_json, write_json
 
@@ -27,8 +27,6 @@ ScoredConfidence = tuple[str, float, bool]
 FOLDS = 5
 """Into how many parts answers are divided to check the curve."""
 SEED = 0
-MIN_IOU = 0.5
-"""The intersection over union with a wanted place from which a region is right."""
 
 
 def calibrate(run: Path, method: Kind, copy: Path | None = None) -> Json:
@@ -68,8 +66,7 @@ def calibrate(run: Path, method: Kind, copy: Path | None = None) -> Json:
 
 def _calibrated(run: Path, settings: Json, method: Kind, copy: Path | None) -> Json:
     task, plan = settings["task"], settings["plan"]
-    contents = list(case_contents(run))
-    known = [answer for content in contents for answer in _KNOWN[task](content)]
+    known = [answer for content in case_contents(run) for answer in _KNOWN[task](content)]
     if not known:
         raise InvalidReference(
             f"Nothing in {run} tells how sure it is.",
@@ -92,7 +89,10 @@ def _calibrated(run: Path, settings: Json, method: Kind, copy: Path | None) -> J
         "file": str(calibration.save(curve, backend, model, regions=task == "ground")),
     }
     write_json(run / CALIBRATION, result)
-    _report(run, settings, contents)
+    if task == "ask":
+        rewrite_report(ASK, run)
+    else:
+        rewrite_report(GROUND, run)
     return result
 
 
@@ -153,32 +153,10 @@ def _of_answer(content: Json) -> list[ScoredConfidence]:
 def _of_regions(content: Json) -> list[ScoredConfidence]:
     """All regions that have a score."""
     outcome = Grounded.model_validate(content)
-    return [
-        (outcome.case, region.score, max(ious, default=0.0) >= MIN_IOU)
-        for phrase in outcome.results
-        for region, ious in zip(phrase.found, phrase.overlaps, strict=True)
-        if region.score is not None
-    ]
+    return [(outcome.case, *region) for region in scored_regions(outcome)]
 
 
 _KNOWN: Mapping[str, Callable[[Json], list[ScoredConfidence]]] = {
     "ask": _of_answer,
     "ground": _of_regions,
 }
-
-
-def _report(run: Path, settings: Json, contents: Sequence[Json]) -> None:
-    """Write the report anew, unless the run is older and does not keep its cases."""
-    summary = read_json(run / "summary.json")
-    complete = [content for content in contents if "source" in content]
-    if summary is None or not complete:
-        return
-    if settings["task"] == "ask":
-        scored_items = [
-            (Item.model_validate(c["source"]), Answered.model_validate(c)) for c in complete
-        ]
-        ask_report.write_report(run, summary, settings, scored_items)
-        return
-    cases = [Case.model_validate(content["source"]) for content in complete]
-    outcomes = [Grounded.model_validate(content) for content in complete]
-    ground_report.write_report(run, summary, settings, cases, outcomes)

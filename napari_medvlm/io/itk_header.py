@@ -16,6 +16,9 @@ from napari_medvlm.io.read_errors import unsupported
 NRRD = (".nrrd", ".nhdr")
 METAIMAGE = (".mha", ".mhd")
 HEADER_BYTES = 2**20
+SIDES = ("left", "right", "anterior", "posterior", "superior", "inferior")
+ORIENTED = ("transformmatrix", "rotation", "orientation")
+"""Fields of MetaImage with the directions of the axes; any of them."""
 NO_SIZE = f"The file has no voxel size; {ASSUMED}"
 MM_PER_UNIT = {
     **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), 1.0),
@@ -40,7 +43,8 @@ def size_unit(path: Path) -> tuple[float, tuple[str, ...]]:
     if path.name.lower().endswith(METAIMAGE):
         notes = () if {"elementspacing", "elementsize"} & fields.keys() else (NO_SIZE,)
         factor, more = _factor({fields.get("distanceunits", "mm")} - {"?"})
-        return factor, (*notes, *more)
+        sides = () if fields.keys() & set(ORIENTED) else _no_sides("no directions of its axes")
+        return factor, (*notes, *more, *sides)
     return 1.0, ()
 
 
@@ -76,8 +80,10 @@ def _of_nrrd(path: Path, fields: Mapping[str, str]) -> tuple[float, tuple[str, .
             "Save it with gzip, for instance in 3D Slicer or with pynrrd.",
         )
     sizes = fields.get("spacings", "").lower().split()
+    is_picture = fields.get("dimension") == "2"
+    sides = () if is_picture else _sides_of_nrrd(fields.get("space", ""))
     if "space directions" not in fields and (not sizes or "nan" in sizes[:3]):
-        return 1.0, (NO_SIZE,)
+        return 1.0, (NO_SIZE, *sides)
     kinds = fields.get("kinds", "").lower().split()
     if "time" in kinds and "none" in fields.get("space directions", ""):
         raise unsupported(
@@ -85,9 +91,22 @@ def _of_nrrd(path: Path, fields: Mapping[str, str]) -> tuple[float, tuple[str, .
             "its axis of time has no direction in space, and SimpleITK does not read that",
             "Set the kind of that axis to list in the header.",
         )
-    told = fields.get("space units") or fields.get("units") or ""
-    names = re.findall(r'"([^"]*)"', told)
-    return _factor({name for name in names if name} - {"s", "ms", "???"})
+    names = re.findall(r'"([^"]*)"', fields.get("space units") or fields.get("units") or "")
+    factor, notes = _factor({name for name in names if name} - {"s", "ms", "???"})
+    return factor, (*notes, *sides)
+
+
+def _sides_of_nrrd(space: str) -> tuple[str, ...]:
+    """That the sides of the patient are unknown, unless the space is named by them."""
+    name = space.lower()
+    abbreviations = ("ras", "las", "lps", "rast", "last", "lpst")
+    if name in abbreviations or set(name.split("-")) <= {*SIDES, "time"}:
+        return ()
+    return _no_sides(f"the space {space[:40]}" if space else "no space of the patient")
+
+
+def _no_sides(what: str) -> tuple[str, ...]:
+    return (f"The header has {what}: sides are unknown.",)
 
 
 def _factor(names: set[str]) -> tuple[float, tuple[str, ...]]:

@@ -16,6 +16,7 @@ MM_PER_UNIT = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 SPACE_UNITS = {1: "meter", 2: "mm", 3: "micron"}
 """By the lowest three bits of ``xyzt_units``; others are read as millimetres."""
 NO_SIDES = "The header has no orientation (qform_code and sform_code are 0): sides are unknown."
+SINGULAR = "The sform in the header is not valid (its voxels have no volume); the qform was used."
 NO_SIZE = f"The voxel size in the header is 0; {ASSUMED}"
 SIZE_TOLERANCE = 0.01
 """Relative difference of voxel sizes from which two of them contradict each other."""
@@ -53,6 +54,8 @@ def _chosen(header: Any, raw_pixdim: FloatArray) -> tuple[FloatArray, tuple[str,
         return header.get_base_affine(), (NO_SIDES, *no_size)
     if not sform_code:
         return qform, no_size
+    if qform_code and not np.linalg.det(sform[:3, :3]):
+        return qform, (SINGULAR, *no_size)
     shape = tuple(header.get_data_shape()[:3])
     if not qform_code:
         return sform, _size_note(sform, raw_pixdim, "sform") if has_size else ()

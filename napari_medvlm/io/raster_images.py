@@ -17,6 +17,7 @@ from napari_medvlm.io.tiff_spacing import PixelSize
 
 PICTURES = (".png", ".jpg", ".jpeg")
 TIFFS = (".tif", ".tiff")
+EIGHT_BITS = "Colours were converted to 8 bits per channel."
 
 
 def read_picture(path: Path) -> Volume:
@@ -56,10 +57,16 @@ def _read_pillow(path: Path) -> TiffImage:
 
     with Image.open(path) as image:
         require_memory(path, float(image.width) * image.height * 8)
-        frames = getattr(image, "n_frames", 1)
+        frames, cut = getattr(image, "n_frames", 1), _cut_to_8_bits(image)
         data = pixels_of(ImageOps.exif_transpose(image))[None]
     notes = () if frames == 1 else (f"Only the first of {frames} frames was read.",)
-    return TiffImage(data, PixelSize(), notes)
+    return TiffImage(data, PixelSize(), (*notes, *((EIGHT_BITS,) if cut else ())))
+
+
+def _cut_to_8_bits(image: Any) -> bool:
+    """Whether Pillow leaves out the lower bits of colours: it has no mode for 16 of them."""
+    decoders = [str(tile[3]) for tile in image.tile if len(tile) > 3]
+    return image.mode in ("RGB", "RGBA", "LA") and any(";16" in name for name in decoders)
 
 
 def _eight_bit_colors(path: Path, data: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -79,4 +86,4 @@ def _eight_bit_colors(path: Path, data: NDArray[Any]) -> tuple[NDArray[Any], tup
         return np.ascontiguousarray(data), ()
     high = max(float(data.max()), 1.0)
     scaled = (data.astype(np.float32) * (255 / high)).astype(np.uint8)
-    return scaled, ("Colours were converted to 8 bits per channel.",)
+    return scaled, (EIGHT_BITS,)

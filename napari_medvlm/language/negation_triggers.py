@@ -55,7 +55,7 @@ NOT_DENIALS = (
     "no\\.\\s*\\d+",
     "(?:gram|false)[\\s-]+negative",
     "nothing\\s+(?:except|but|other\\s+than)",
-    "no\\s+(?:sooner|wonder|surprise)",
+    "no\\s+(?:sooner|wonder|surprise|mistak\\w+|denying)",
     f"{_LEFT_OVER}[\\s-]+(?:(?:complete(?:ly)?|been|yet|fully|entirely|total(?:ly)?)[\\s-]+)*{_GONE}",
     f"{NOT}\\s+(?:(?:be|been)\\s+)?{_REPORTED}\\s+{_PRIOR}",
     f"{NOT}\\s+(?:(?:be|been)\\s+)?previously\\s+{_REPORTED}",
@@ -105,6 +105,8 @@ NOT_EXCLUDED = (
     f"{_NOT_OUT}\\s+(?:[\\w-]+\\s+){{0,4}}?(?:exclude|rule\\s+out)",
     "exclude|rule\\s+out|r/o|evaluate\\s+for",
     "(?:not\\s+(?:certain|sure|clear|known)|unclear|uncertain|unsure|unknown)\\s+(?:if|whether)",
+    f"{_NOT_OUT}\\s+(?:[\\w-]+\\s+){{0,2}}?(?:tell|say|know|decide|determine|assess)"
+    "\\s+(?:if|whether)",
 )
 
 _BE = "(?:is|are|was|were|be|been|considered|thought|felt|deemed|judged|seems?|appears?)"
@@ -121,6 +123,7 @@ DENIED_BEHIND = (
 )
 EITHER = ("versus|vs\\.?",)
 DOUBT_AHEAD = (
+    "exclusion\\s+of(?=[^;]*\\b(?:not\\s+(?:\\w+ly\\s+)?possible|impossible|difficult|limited))",
     "possib(?:le|ly|ility\\s+of)",
     "probabl[ey]",
     "(?:most\\s+|less\\s+)?likely",
@@ -143,6 +146,8 @@ DOUBT_BEHIND = (
     "(?:is|are|remains?)\\s+(?:also\\s+)?(?:possible|probable|likely|unlikely|suspected|questioned"
     "|considered|questionable|equivocal|(?:uncertain|not\\s+certain)(?!\\s+(?:if|whether)))",
     "(?:may|might|could)\\s+be\\s+(?:present|considered)",
+    "(?:is|are|remains?)\\s+(?:also\\s+)?(?:an?|one)\\s+(?:\\w+\\s+)?"
+    "(?:possibility|consideration|concern)",
     "(?:should|must)\\s+be\\s+considered",
     "(?<=\\S)\\?",
 )
@@ -159,7 +164,7 @@ END = (
     f"\\b{SEEN}\\s*(?:,|,?\\s*(?:and|with)\\b)",
 )
 _CAUSE = (
-    "despite|in\\s+spite\\s+of|due\\s+to|because\\s+of|caused\\s+by|secondary\\s+to|even\\s+with"
+    "despite|in\\s+spite\\s+of|since|due\\s+to|because\\s+of|caused\\s+by|secondary\\s+to|even\\s+with"
     "|given|after|following|as\\s+a\\s+(?:result|consequence)\\s+of|resulting\\s+from"
     "|attributable\\s+to|(?:associated|along)\\s+with|related\\s+to|status\\s+post"
     "|in\\s+(?:the\\s+(?:presence|setting|context)\\s+of|(?:this|an?)\\s+patient\\s+with)"

@@ -22,10 +22,10 @@ class Side(Enum):
 SIDES = {
     **dict.fromkeys(("left", "l", "lt", "lh", "li", "links", "linke", "linken"), Side.LEFT),
     **dict.fromkeys(("linker", "linkes", "linkem", "gauche", "sinister"), Side.LEFT),
-    **dict.fromkeys(("sinistra", "sinistrum", "lefthand", "leftsided"), Side.LEFT),
+    **dict.fromkeys(("sinistra", "sinistrum", "sin", "lefthand", "leftsided"), Side.LEFT),
     **dict.fromkeys(("right", "r", "rt", "rh", "re", "rechts", "rechte", "rechten"), Side.RIGHT),
     **dict.fromkeys(("rechter", "rechtes", "rechtem", "droite", "droit", "dexter"), Side.RIGHT),
-    **dict.fromkeys(("dextra", "dextrum", "righthand", "rightsided"), Side.RIGHT),
+    **dict.fromkeys(("dextra", "dextrum", "dext", "righthand", "rightsided"), Side.RIGHT),
 }
 """Words, and the abbreviations in names of structures, that say a side."""
 
@@ -73,6 +73,9 @@ _NUMBERS = {
         )
     },
     "gray": "grey",
+    "nucl": "nucleus",
+    "gyr": "gyrus",
+    "ventr": "ventricle",
     "ii": "2",
     "iii": "3",
     "iv": "4",

@@ -15,13 +15,13 @@ _REST = (
     f"(?:\\s+(?:acute|any|definite|significant|focal|abnormal|evidence|abnormalit(?:y|ies)|signs?"
     f"|findings?|left|right|or|bilaterally|of|this|at|time|on|today|currently|{_SEEN}))*"
 )
-_ABSENT = f"(?:none|no|nil|absent|negative|neg|not\\s+{_SEEN}){_REST}"
+_ABSENT = f"(?:none|no|nil|zero|0|absent|negative|neg|not\\s+{_SEEN}){_REST}"
 _DOUBTFUL = (
     "(?:possib(?:le|ly)|probab(?:le|ly)|likely|suspected|questionable|equivocal|indeterminate"
     "|uncertain|(?:can\\s*not|can't|could\\s+not|not)\\s+(?:\\w+\\s+){0,3}?(?:excluded|ruled\\s+out)"
     "|may\\s+be\\s+present)"
 )
-_END = "(?=\\s*(?:[.,;\\n)]|\\Z))"
+_END = "(?=\\s*(?:[.,](?!\\d)|[;\\n)]|\\Z))"
 _MARK = "(?:[:=?]|(?<=\\s)[-\u2013\u2014](?=\\s))\\s*(?:there\\s+(?:is|are|was|were)\\s+)?"
 _VALUE = re.compile(
     f"{_MARK}(?P<absent>{_ABSENT}){_END}"

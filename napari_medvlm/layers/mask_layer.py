@@ -98,9 +98,11 @@ class MaskLayer:
         if active is not None and self.viewer.layers.selection.active is not active:
             self.viewer.layers.selection.active = active
         self._pulling = True
-        self._color(layer)
-        self._select(layer)
-        self._pulling = False
+        try:
+            self._color(layer)
+            self._select(layer)
+        finally:
+            self._pulling = False
         is_replaced = layer.data is not self._shown  # as napari's "Convert data type" does
         if is_replaced or layer.metadata[KEY]["labels"] is not self.session.labels:
             layer.data = self._data()

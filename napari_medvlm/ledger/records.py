@@ -9,15 +9,17 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from napari_medvlm.data.grounding import Grounding
+from napari_medvlm.data.grounding import Grounding, NotFound
 from napari_medvlm.data.prompts import InitialMask, Prompt
-from napari_medvlm.data.volume import Volume
+from napari_medvlm.data.region import Region, SliceRef
+from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.ledger.conversation_records import Said, StoredCheckResult
 from napari_medvlm.ledger.serialization import Number, RegionRecord, Value, now
 from napari_medvlm.settings.privacy import names_somebody
 
 VERSION: Final = 3
 """Version of the session file; a newer one is refused, an older one is upgraded by `migrate`."""
+MASKS_NOT_STORED = "Sessions store boxes only. Press Ground to compute the masks again."
 
 
 class Overlap(StrEnum):
@@ -225,6 +227,25 @@ class Grounded(Value):
             texts=grounding.texts,
             seconds=seconds,
         )
+
+    def grounding(self) -> Grounding:
+        """The result as far as it is stored: regions are boxes, without masks and heatmaps."""
+        reason = self.not_found
+        missing = () if reason is None else (NotFound(self.phrase, reason, self.best_score),)
+        return Grounding(
+            regions=tuple(_region(self.phrase, region) for region in self.regions),
+            not_found=missing,
+            slices=tuple(SliceRef(*pair) for pair in self.slices),
+            window=None if self.window is None else Window(*self.window),
+            prompts={self.phrase: self.sent},
+            texts=self.texts,
+            notes=(MASKS_NOT_STORED,) if any(r.mask_digest for r in self.regions) else (),
+        )
+
+
+def _region(phrase: str, stored: RegionRecord) -> Region:
+    where = None if stored.slice is None else SliceRef(*stored.slice)
+    return Region(phrase, stored.box, stored.score, stored.name, slice=where)
 
 
 class RegionChecked(Value):

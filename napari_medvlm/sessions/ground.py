@@ -19,13 +19,14 @@ from napari_medvlm.data.interface.arguments import require_volume
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.io.journal import Journal
+from napari_medvlm.io.journal import Journal, notices_of
 from napari_medvlm.ledger.conversation_records import StoredCheckResult
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Grounded, RegionChecked
 from napari_medvlm.ledger.serialization import RegionRecord
 from napari_medvlm.sessions.check_context import CheckContext
 from napari_medvlm.sessions.closeable import Closeable
+from napari_medvlm.sessions.earlier import check_image
 from napari_medvlm.sessions.job_queue import JobQueue, emit_safely
 from napari_medvlm.sessions.request_sender import (
     ModelChoice,
@@ -65,11 +66,16 @@ class GroundingSession(Closeable):
         which `close` does not stop.
     journal
         File to which each answer is appended, see `io.journal`.
+    ledger
+        An earlier session of the same image to resume. Its regions are boxes: masks and heatmaps
+        are not stored.
 
     Attributes
     ----------
     ledger
         All answers of this session.
+    notices
+        Sentences about an earlier session: damaged records, a copy that is continued.
     changed
         Signal: a phrase was answered, or the last request ended.
     progressed
@@ -81,6 +87,8 @@ class GroundingSession(Closeable):
     ------
     BackendUnavailable
         If there is no such backend, or it does not find phrases.
+    SessionFileError
+        If the ledger is about another image.
     """
 
     changed = Signal()
@@ -96,18 +104,21 @@ class GroundingSession(Closeable):
         model: str | None = None,
         device: str = "cpu",
         journal: Path | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.volume = require_volume(volume)
-        self.ledger = Ledger.of(volume)
+        self.ledger = ledger or Ledger.of(volume)
+        check_image(self.ledger, volume)
         self._runner = new_runner(runner) if isinstance(runner, str) else runner
         self._owns_runner = isinstance(runner, str)
         self.use(backend, model, device)
-        self._located: dict[str, Located] = {}
+        self._located = _located_in(self.ledger, volume, device)
         self._asked = 0
         self._queue: JobQueue[str] = JobQueue(
             self._runner, self._on_progress, self._on_failure, lambda: emit_safely(self.changed)
         )
         self._journal = None if journal is None else Journal(journal, self.ledger, self.failed.emit)
+        self.notices = notices_of(self.ledger, self._journal)
 
     @property
     def backend(self) -> str:
@@ -279,6 +290,20 @@ class GroundingSession(Closeable):
         self.ledger.note(record)
         if self._journal is not None:
             self._journal.write(record)
+
+
+def _located_in(ledger: Ledger, volume: Volume, device: str) -> dict[str, Located]:
+    """The latest answer for each phrase in a ledger, in the order of the first ones."""
+    located: dict[str, Located] = {}
+    for record in ledger.records:
+        if isinstance(record, Grounded):
+            phrase = record.phrase
+            prompts = {} if record.sent == phrase else {phrase: record.sent}
+            query = GroundQuery((phrase,), prompts=prompts)
+            request = GroundRequest(record.backend, volume, record.model, device, query)
+            grounding = record.grounding()
+            located[phrase] = Located(phrase, grounding, record.backend, record.seconds, request)
+    return located
 
 
 def _distinct(phrases: Sequence[str]) -> list[str]:

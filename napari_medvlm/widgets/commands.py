@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import napari
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
+    Dock = TypeVar("Dock", bound=QWidget)
 
 PLUGIN = "napari-medvlm"
 
@@ -35,6 +36,13 @@ def named_dock(viewer: napari.Viewer, title: str) -> QWidget:
     module, _, name = docks()[title].partition(":")
     dock: QWidget = getattr(import_module(module), name)(viewer)
     viewer.window.add_dock_widget(dock, name=menu_name(title))
+    return dock
+
+
+def typed_dock(viewer: napari.Viewer, title: str, dock_class: type[Dock]) -> Dock:
+    """`named_dock` as an object of its class."""
+    dock = named_dock(viewer, title)
+    assert isinstance(dock, dock_class)
     return dock
 
 

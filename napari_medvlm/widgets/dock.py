@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QHBoxLayout
 
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.layers import is_image
 from napari_medvlm.layers.orientation import name_axes, orient, shows_all
+from napari_medvlm.sessions.earlier import EarlierSession
 from napari_medvlm.sessions.request_sender import ModelChoice
 from napari_medvlm.widgets.display.commands import bind_display_keys, drag_of
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.models.model_picker import ModelRow
+from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
-from napari_medvlm.widgets.runtime.notify import show_all, warn
+from napari_medvlm.widgets.runtime.notify import guarded, show_all, warn
 from napari_medvlm.widgets.runtime.resources import close_all
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 from napari_medvlm.worker.environment_runner import RoutedRunner
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
 from napari_medvlm.widgets.runtime.dock import Dock
 
 S = TypeVar("S")
@@ -40,6 +44,8 @@ class SessionDock(Dock, Generic[S]):
         None while no image is open.
     image, backend, model
         The choices of the image, of who does the work, and with which weights.
+    sessions
+        The button that lists the earlier sessions of the image.
     """
 
     def __init__(self, napari_viewer: Viewer, task: Task) -> None:
@@ -50,6 +56,9 @@ class SessionDock(Dock, Generic[S]):
         self.image = LayerChoice(napari_viewer, is_image)
         self.backend = BackendChoice(task)
         self.model = ModelRow()
+        self.sessions = button("Sessions…", "Open, rename or delete earlier sessions of the image.")
+        on_click(self.sessions, self.list_sessions)
+        self._when_open: list[Callable[[], object]] = []
         self._opened: list[Any] = []
         self._runner = RoutedRunner()
         self._failed = MainThreadQueue(show_all, self)
@@ -86,6 +95,37 @@ class SessionDock(Dock, Generic[S]):
         self._end()
         self._runner.stop()
 
+    def resume_session(self, earlier: EarlierSession) -> None:
+        """Continue an earlier session of the open image as it is on the disk now."""
+        raise NotImplementedError
+
+    def when_open(self, action: Callable[[], object], layer: Image | None = None) -> None:
+        """Run an action as soon as an image is open; ``None``: the one chosen."""
+        self._when_open.append(guarded(action))
+        if layer is not None and layer is not self.image.layer:
+            self.image.choose(layer)
+        elif self.session is not None or self.image.layer is None:
+            self._run_when_open()
+
+    def list_sessions(self) -> None:
+        """List the earlier sessions of the image."""
+        from napari_medvlm.widgets.sessions.open_earlier import list_sessions
+
+        if self.image.layer is None:
+            raise no_image()
+        list_sessions(self.viewer, self.image.layer, self)
+
+    def _run_when_open(self) -> None:
+        actions, self._when_open = self._when_open, []
+        for action in actions:
+            action()
+
+    def _image_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.addWidget(self.image, 1)
+        row.addWidget(self.sessions)
+        return row
+
     def _watch(self, layer: Layer | None) -> None:
         """Tell when the image is moved: prompts and masks are in the patient's frame and stay."""
         for name in TRANSFORMS:
@@ -120,10 +160,15 @@ class SessionDock(Dock, Generic[S]):
 
     def _session(self) -> S:
         if self.session is None:
-            raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
+            raise no_image()
         return self.session
 
     def _on_view(self, _: Any) -> None:
         if self.session is not None:
             orient(self.viewer)
             name_axes(self.viewer)
+
+
+def no_image() -> InvalidImage:
+    """The error of what needs an image when none is open."""
+    return InvalidImage("No image is open.", "Open an image and choose it in the dock.")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from napari_medvlm.backends.model_code.code_folder import WORKER, code_of
-from napari_medvlm.backends.models.registry import resolve
+from napari_medvlm.backends.models.resolve import resolve
 from napari_medvlm.data.errors import BackendUnavailable, SettingsError
 from napari_medvlm.worker.environments import Environments
 from napari_medvlm.worker.messages import Request

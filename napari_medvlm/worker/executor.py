@@ -12,7 +12,7 @@ from napari_medvlm.backends import dispatch, registry
 from napari_medvlm.backends.base import Backend, Progress
 from napari_medvlm.backends.devices import require_device
 from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
-from napari_medvlm.backends.models import registry as models_registry
+from napari_medvlm.backends.models.resolve import resolve
 from napari_medvlm.backends.registration.engine import register_volumes
 from napari_medvlm.data.errors import BackendFailed, MedVLMError, OutOfMemory
 from napari_medvlm.data.volume import Volume
@@ -125,7 +125,7 @@ class Executor:
 
     def _load(self, request: Request) -> _Loaded:
         require_device(request.device)
-        model = models_registry.resolve(request.model)
+        model = resolve(request.model)
         key = (request.backend, model, request.device)
         if key not in self._loaded:
             backend = registry.create(request.backend)

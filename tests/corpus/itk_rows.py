@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import SimpleITK as sitk
 
-from tests.corpus.rows import Image, Refused, Rows, counted, matrix
+from tests.corpus.rows import NUMBER_TYPES, Image, Refused, Rows, counted, matrix
 
 OTHERS = Rows()
 DATA = counted((3, 4, 5))
@@ -30,6 +30,7 @@ NRRD = {
 
 ALIGNED = matrix([(1.5, 0, 0), (0, 2, 0), (0, 0, 3)], (-20, 11.5, 7))
 ASSUMED = "1 mm is assumed"
+NO_SIDES = "sides are unknown"
 
 
 def nrrd(path, data=RAW, **changes):
@@ -79,21 +80,7 @@ def simpleitk_files(name, compressed, folder):
     return Image(folder / name, DATA, OBLIQUE)
 
 
-TYPES = (
-    "int8",
-    "uint8",
-    "int16",
-    "uint16",
-    "int32",
-    "uint32",
-    "int64",
-    "uint64",
-    "float32",
-    "float64",
-)
-
-
-@OTHERS.each("type", {f"{n}{e}": (n, e) for n in TYPES for e in (".nrrd", ".mha")})
+@OTHERS.each("type", {f"{n}{e}": (n, e) for n in NUMBER_TYPES for e in (".nrrd", ".mha")})
 def data_type(name, ending, folder):
     data = (DATA % 100).astype(name)
     data.flat[0] = np.iinfo(name).max if "int" in name else 0.1
@@ -129,7 +116,7 @@ def nrrd_units_of_axes(folder):
         spacings="0.5 0.5 2",
         units='"um" "um" "um"',
     )
-    return by_simpleitk(path, 1e-3, ("converted to mm",))
+    return by_simpleitk(path, 1e-3, ("converted to mm", NO_SIDES))
 
 
 @OTHERS("io19-nrrd-units-that-differ")
@@ -148,7 +135,7 @@ def nrrd_unknown_unit(folder):
 @OTHERS("io19-nrrd-no-size")
 def nrrd_no_size(folder):
     path = nrrd(folder / "a.nrrd", space=None, space_directions=None, space_origin=None)
-    return by_simpleitk(path, notes=(ASSUMED,))
+    return by_simpleitk(path, notes=(ASSUMED, NO_SIDES))
 
 
 @OTHERS("io19-nrrd-spacing-nan")
@@ -160,7 +147,7 @@ def nrrd_spacing_nan(folder):
         space_origin=None,
         spacings="nan nan nan",
     )
-    return by_simpleitk(path, notes=(ASSUMED,))
+    return by_simpleitk(path, notes=(ASSUMED, NO_SIDES))
 
 
 @OTHERS("io44-bzip2")
@@ -299,7 +286,7 @@ def nrrd_time_chosen(folder):
         space_origin=None,
         spacings="1.5 2 3 1",
     )
-    return Image(path, DATA + 7, np.diag([1.5, 2, 3, 1]), options={"frame": 1})
+    return Image(path, DATA + 7, np.diag([1.5, 2, 3, 1]), "", (NO_SIDES,), {"frame": 1})
 
 
 @OTHERS("io63-4d-time-without-direction")

@@ -6,7 +6,7 @@ import nibabel
 import numpy as np
 
 from tests.corpus.nifti_rows import NO_SIDES, OBLIQUE, SHAPE, by_nibabel, patched, written
-from tests.corpus.rows import RAS, Image, Rows, counted, matrix
+from tests.corpus.rows import NUMBER_TYPES, RAS, Image, Rows, counted, matrix
 
 KINDS = Rows()
 AXES = ["".join(axes) for axes in itertools.product(*["LR", "AP", "IS"])]
@@ -30,21 +30,7 @@ def axes_in_any_order(axes, folder):
     return Image(path, data.T, RAS @ affine)
 
 
-TYPES = (
-    "int8",
-    "uint8",
-    "int16",
-    "uint16",
-    "int32",
-    "uint32",
-    "int64",
-    "uint64",
-    "float32",
-    "float64",
-)
-
-
-@KINDS.each("type", {name: (name,) for name in TYPES})
+@KINDS.each("type", {name: (name,) for name in NUMBER_TYPES})
 def data_type(name, folder):
     data = (counted(SHAPE) % 100).astype(name)
     data.flat[0] = np.iinfo(name).max if "int" in name else 0.1

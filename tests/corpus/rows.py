@@ -15,6 +15,12 @@ from napari_medvlm.data.errors import InvalidImage
 RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """From RAS millimetres, as NIfTI has them, to LPS, as DICOM does."""
 
+NUMBER_TYPES = (
+    *("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"),
+    *("float32", "float64"),
+)
+"""The types of numbers of images, as NumPy calls them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Image:

@@ -14,10 +14,20 @@ from napari_medvlm.backends import registry
 from napari_medvlm.layers import layer_data
 from tests.conftest import make_phantom
 from tests.e2e.asking import Asker, choose
-from tests.windows import glyphs_computed_once, manifests_read_once
+from tests.windows import (
+    garbage_left_to_fixtures,
+    glyphs_computed_once,
+    manifests_read_once,
+    shaders_parsed_once,
+)
 from tests.worker.conftest import use_foreign
 
-__all__ = ("glyphs_computed_once", "manifests_read_once")
+__all__ = (
+    "garbage_left_to_fixtures",
+    "glyphs_computed_once",
+    "manifests_read_once",
+    "shaders_parsed_once",
+)
 
 HAND_MS = 25
 """Between two moves of the mouse: vispy drops those that come within 10 ms."""

@@ -13,10 +13,10 @@ from qtpy.QtGui import QDesktopServices
 from napari_medvlm import read_volume
 from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.evaluation.runs.run_folder import alone_in
-from napari_medvlm.evaluation.segment.case_worker import CaseWorker
 from napari_medvlm.evaluation.segment.datasets import Layout, find_cases
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.simulated_user import PromptKind
+from napari_medvlm.evaluation.segment.task import TASK
 from napari_medvlm.io import Segment, write_segments
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.difference_layer import paired
@@ -41,8 +41,8 @@ def pairs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def from_command_line(pairs):
     """What a run without a window finds at the second case, which is oblique."""
-    worker = CaseWorker(PLAN.model_dump())
-    found = worker.outcome(pairs[1][1])
+    worker = TASK.worker(PLAN.model_dump())
+    found = worker.result(pairs[1][1])
     worker.stop()
     return found
 

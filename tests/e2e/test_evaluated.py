@@ -5,10 +5,10 @@ import pytest
 
 from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.evaluation.runs.run_folder import RunFolder
-from napari_medvlm.evaluation.segment import evaluate
-from napari_medvlm.evaluation.segment.case_worker import CaseWorker
+from napari_medvlm.evaluation.runs.runner import store
 from napari_medvlm.evaluation.segment.datasets import Layout, find_cases
 from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.segment.task import TASK
 from napari_medvlm.widgets.evaluate.open_case import show_case
 from tests.conftest import dice
 from tests.evaluation.segment import data_sets
@@ -19,9 +19,9 @@ def evaluated(tmp_path):
     """The folder of a run on one case."""
     case = find_cases(Layout.CVPR25, data_sets.write_npz(tmp_path / "data", 1)).cases[0]
     plan = Plan(interactions=2)
-    worker = CaseWorker(plan.model_dump())
+    worker = TASK.worker(plan.model_dump())
     folder = RunFolder(tmp_path / "out", {"plan": plan.model_dump(mode="json")})
-    evaluate.keep(folder, case, worker.outcome(case))
+    store(TASK, folder, case, worker.result(case))
     worker.stop()
     return folder.path, case.name
 

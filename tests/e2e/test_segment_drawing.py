@@ -28,7 +28,7 @@ def test_a_box_on_any_plane_is_one_slice_thick_there(person, plane):
 
 
 def test_a_box_with_depth_is_seen_on_every_slice_that_it_spans(person):
-    person.dock._set_depth(12.0)
+    person.dock.tools.depth_changed.emit(12.0)
     person.dock.tools.choose(Tool.BOX)
     person.draws([(12, 8, 4), (12, 20, 10), (12, 34, 22)])
     person.waits_for_mask()

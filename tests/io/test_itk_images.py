@@ -63,7 +63,8 @@ def test_a_unit_that_is_not_read_is_noted(tmp_path, units):
 def test_a_metaimage_is_in_millimetres(tmp_path, unit, mm, field):
     volume = read_volume(meta(tmp_path / "a.mha", f"{field} = 1 2 3\n{unit}"))
     assert_allclose(volume.spacing, np.multiply((3, 2, 1), mm))
-    assert len(volume.notes) == (mm != 1)
+    assert len(volume.notes) == (mm != 1) + 1
+    assert "sides are unknown" in volume.notes[-1]
 
 
 @pytest.mark.parametrize("write", [nrrd, meta])
@@ -71,7 +72,8 @@ def test_a_missing_voxel_size_is_assumed(tmp_path, write):
     volume = read_volume(write(tmp_path / ("a.nrrd" if write is nrrd else "a.mha")))
     assert volume.spacing == (1, 1, 1)
     assert volume.spacing_is_assumed
-    assert volume.notes == ("The file has no voxel size; 1 mm is assumed.",)
+    assert volume.notes[0] == "The file has no voxel size; 1 mm is assumed."
+    assert "sides are unknown" in volume.notes[1]
 
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".nhdr", ".mha", ".mhd"])

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.report_findings import accuracy, read_by_negex, read_by_package, sentences
+from benchmarks.report_findings import (
+    LATER_SENTENCES,
+    accuracy,
+    read_by_negex,
+    read_by_package,
+    sentences,
+)
 from napari_medvlm.language.report_findings import findings_of
 
 LEAST_SENTENCES, LEAST_ACCURACY = 400, 0.97
@@ -22,6 +28,12 @@ def test_there_are_400_sentences_and_no_sentence_twice() -> None:
 @pytest.mark.parametrize("held_out", [True, False])
 def test_97_percent_of_the_sentences_of_each_half_are_read_right(held_out: bool) -> None:
     assert share(accuracy(read_by_package, held_out)) >= LEAST_ACCURACY
+
+
+def test_sentences_that_were_written_after_the_rules_are_read_right() -> None:
+    later = sentences(LATER_SENTENCES)
+    assert len({sentence.text for sentence in (*later, *sentences())}) >= len(sentences()) + 100
+    assert [s.text for s in later if read_by_package(s.text) != s.status] == []
 
 
 def test_the_rules_read_more_sentences_right_than_the_list_of_negex() -> None:

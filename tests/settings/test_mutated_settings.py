@@ -7,6 +7,7 @@ import pytest
 
 from napari_medvlm.backends.automatic import monai_bundle
 from napari_medvlm.backends.models import adapters, network_plans, registry, transformers_loader
+from napari_medvlm.backends.models.resolve import resolve
 from napari_medvlm.io.archive.servers import servers
 from napari_medvlm.io.label_images import read_names
 from napari_medvlm.sessions.cases.case_store import CaseBook, cases_in_table
@@ -104,4 +105,4 @@ def test_mutated_tables_are_read_or_refused_with_a_sentence(home, name):
 
 @pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "\x1b[31m"])
 def test_what_no_path_can_be_is_refused_as_a_model(name):
-    assert not ends_with_a_sentence(lambda: registry.resolve(name))
+    assert not ends_with_a_sentence(lambda: resolve(name))

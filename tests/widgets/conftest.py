@@ -1,5 +1,15 @@
 """Widgets without a viewer, and docks in one."""
 
-from tests.windows import glyphs_computed_once, manifests_read_once
+from tests.windows import (
+    garbage_left_to_fixtures,
+    glyphs_computed_once,
+    manifests_read_once,
+    shaders_parsed_once,
+)
 
-__all__ = ("glyphs_computed_once", "manifests_read_once")
+__all__ = (
+    "garbage_left_to_fixtures",
+    "glyphs_computed_once",
+    "manifests_read_once",
+    "shaders_parsed_once",
+)

@@ -68,6 +68,11 @@ def pieces(text: str, grammar: str) -> tuple[TextSpan, ...]:
     )
 
 
+def separated(text: str, grammar: str) -> str:
+    """A text with each finding of a MAIRA-2 report, ``<obj>...</obj>``, in a line of its own."""
+    return re.sub(r"</obj>\s*<obj>", "</obj>\n<obj>", text) if grammar == "maira2" else text
+
+
 def without(text: str, spans: Sequence[TextSpan], start: int = 0, stop: int | None = None) -> str:
     """The displayed text between `start` and `stop`."""
     stop = len(text) if stop is None else stop

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
-from napari_medvlm.backends.clip.models import ClipModel, Vectors, load_model
+from napari_medvlm.backends.clip.models import ClipModel, load_model
+from napari_medvlm.backends.clip.vectors import Vectors
 from napari_medvlm.backends.clip.zero_shot import ZeroShotClassifier, sigmoid
 from napari_medvlm.backends.detection.base import Look, Seen, SlicewiseBackend
 from napari_medvlm.backends.models import transformers_loader
@@ -71,6 +72,7 @@ class SimilarityBackend(SlicewiseBackend):
         self._model: ClipModel = load_model(folder, device)
         self._device = device
         self._texts: dict[str, Vectors] = {}
+        self._phrases: dict[str, Vectors] = {}
         self.batch = 1 if device == "cpu" else 4  # more is no faster there, and a cancel would wait
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
@@ -82,9 +84,10 @@ class SimilarityBackend(SlicewiseBackend):
     def look(self, slice_images: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """Heatmaps of the phrases in each image."""
         model = self._model
-        phrases = np.stack([self._vector(query.prompt_of(phrase)) for phrase in query.phrases])
+        texts = [query.prompt_of(phrase) for phrase in query.phrases]
+        *phrases, neutral = (self._phrase_vector(text) for text in (*texts, NEUTRAL))
         patches = model.encode_patches([squared(p.pixels, model.covered) for p in slice_images])
-        values = sigmoid(model.logit_scale * (patches @ (phrases - self._vector(NEUTRAL)).T))
+        values = sigmoid(model.logit_scale * (patches @ (np.stack(phrases) - neutral).T))
         return [
             _look(
                 {
@@ -112,7 +115,7 @@ class SimilarityBackend(SlicewiseBackend):
 
         model = self._model
         judge = ZeroShotClassifier(
-            np.concatenate(images), vector, model.logit_scale, model.logit_bias
+            np.concatenate(images), vector, model.logit_scale, model.logit_bias, model.wording
         )
         probabilities, descriptors = judge.judge(query)
         return ClassificationResult(
@@ -135,6 +138,12 @@ class SimilarityBackend(SlicewiseBackend):
         if text not in self._texts:
             self._texts[text] = self._model.encode_text([text])[0]
         return self._texts[text]
+
+    def _phrase_vector(self, phrase: str) -> Vectors:
+        """The cached unit vector ``(D,)`` that patches are compared with for a phrase."""
+        if phrase not in self._phrases:
+            self._phrases[phrase] = self._model.encode_phrases([phrase])[0]
+        return self._phrases[phrase]
 
     def _slices(self, query: LabelQuery) -> tuple[SliceRef, ...]:
         """The slices of the scope that the region touches."""

@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.backends.clip.families.table import load_family
+from napari_medvlm.backends.clip.vectors import Vectors, text_vectors, unit_vectors
+from napari_medvlm.backends.clip.wording import Wording
 from napari_medvlm.backends.models import adapters
 from napari_medvlm.backends.models.transformers_loader import local_config, refuse_kernels
 from napari_medvlm.data.errors import DAMAGED, BackendUnavailable
-
-Vectors = NDArray[np.float32]
 
 INSTALL = "Install what is needed with: pip install 'napari-medvlm[clip]'"
 DOWNLOAD = (
@@ -48,14 +48,20 @@ class ClipModel(Protocol):
     covered
         The part of an image's height and width that patches cover, from the upper left; below 1
         where the patch size does not divide the input's.
+    wording
+        The texts that it is asked for labels by.
     """
 
     logit_scale: float
     logit_bias: float | None
     covered: tuple[float, float]
+    wording: Wording
 
     def encode_text(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors ``(N, D)``; what is longer than the model reads is cut."""
+
+    def encode_phrases(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors ``(N, D)`` that patches are compared with; most are of `encode_text`."""
 
     def is_cut(self, text: str) -> bool:
         """Whether a text has more tokens than the model reads."""
@@ -87,7 +93,7 @@ def load_model(folder: Path, device: str) -> ClipModel:
     try:
         if (folder / "open_clip_config.json").is_file():
             return OpenClipModel(folder, device)
-        return TransformersModel(folder, device)
+        return load_family(folder, device) or TransformersModel(folder, device)
     except ImportError as error:
         raise BackendUnavailable(f"{folder.name} cannot be loaded: {error}.", INSTALL) from error
     except DAMAGED as error:
@@ -98,6 +104,8 @@ def load_model(folder: Path, device: str) -> ClipModel:
 
 class TransformersModel:
     """CLIP and SigLIP of transformers: MedSigLIP and others; see `ClipModel`."""
+
+    wording = Wording()
 
     def __init__(self, folder: Path, device: str) -> None:
         import torch
@@ -133,7 +141,9 @@ class TransformersModel:
             )  # fmt: skip
             return self._model.get_text_features(**tokens.to(self._device)).pooler_output
 
-        return _normalized_vectors(texts, vector)
+        return text_vectors(texts, vector)
+
+    encode_phrases = encode_text
 
     def is_cut(self, text: str) -> bool:
         """Whether a text has more tokens than the model reads."""
@@ -152,12 +162,14 @@ class TransformersModel:
             out = block(_singles(_captured_inputs(block, run)[:, 1:]), attention_mask=None)[:, 0]
             return self._model.visual_projection(vision.post_layernorm(out))
 
-        flat = _unit(lambda: patches(self._pixels(images)))
+        flat = unit_vectors(lambda: patches(self._pixels(images)))
         return flat.reshape(len(images), self._grid, self._grid, -1)
 
     def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Unit vectors ``(B, D)``."""
-        return _unit(lambda: self._model.get_image_features(self._pixels(images)).pooler_output)
+        return unit_vectors(
+            lambda: self._model.get_image_features(self._pixels(images)).pooler_output
+        )
 
     def _pixels(self, images: Sequence[NDArray[np.uint8]]) -> Any:
         """Preprocess images, resized directly to the input size without cropping."""
@@ -173,6 +185,8 @@ class TransformersModel:
 
 class OpenClipModel:
     """Models of open_clip: BiomedCLIP, UniMed-CLIP and others; see `ClipModel`."""
+
+    wording = Wording()
 
     def __init__(self, folder: Path, device: str) -> None:
         import open_clip
@@ -194,9 +208,11 @@ class OpenClipModel:
 
     def encode_text(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors ``(N, D)``."""
-        return _normalized_vectors(
+        return text_vectors(
             texts, lambda text: self._model.encode_text(self._tokenizer([text]).to(self._device))
         )
+
+    encode_phrases = encode_text
 
     def is_cut(self, text: str) -> bool:
         """Whether a text has more tokens than the model reads."""
@@ -215,12 +231,12 @@ class OpenClipModel:
                 "whose patches can be compared with texts.",
                 "Use it for labels, or choose another model.",
             )
-        flat = _unit(lambda: patches(visual, self._pixels(images)))
+        flat = unit_vectors(lambda: patches(visual, self._pixels(images)))
         return flat.reshape(len(images), *self._grid, -1)
 
     def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Unit vectors ``(B, D)``."""
-        return _unit(lambda: self._model.encode_image(self._pixels(images)))
+        return unit_vectors(lambda: self._model.encode_image(self._pixels(images)))
 
     def _pixels(self, images: Sequence[NDArray[np.uint8]]) -> Any:
         import torch
@@ -331,20 +347,6 @@ def _captured_inputs(module: Any, run: Callable[[], Any]) -> Any:
 def _singles(tokens: Any) -> Any:
     """Tokens ``(B, N, C)`` as sequences of one, ``(B * N, 1, C)``."""
     return tokens.reshape(-1, 1, tokens.shape[-1])
-
-
-def _normalized_vectors(texts: Sequence[str], encode: Callable[[str], Any]) -> Vectors:
-    """Texts one at a time: a vector must not depend, however little, on what else is asked."""
-    return np.concatenate([_unit(partial(encode, text)) for text in texts])
-
-
-def _unit(encode: Callable[[], Any]) -> Vectors:
-    import torch
-
-    with torch.inference_mode():
-        vectors = torch.nn.functional.normalize(encode().float(), dim=-1)
-    result: Vectors = vectors.cpu().numpy()
-    return result
 
 
 def _check_device(device: str) -> None:

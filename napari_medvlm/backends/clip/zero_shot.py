@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
+from napari_medvlm.backends.clip.vectors import Vectors
+from napari_medvlm.backends.clip.wording import Wording
 from napari_medvlm.data.classification import LabelQuery, combined
-from napari_medvlm.language.yaml_tables import HERE, YamlTable, read
-
-Vectors = NDArray[np.float32]
-
-TEMPLATES = ("a medical image of {}", "a medical image showing {}", "this is a picture of {}")
-"""A label's vector is the mean of these, as in Radford et al. 2021."""
 
 PRESENT, ABSENT = "there is {}", "there is no {}"
 
-DESCRIBED, NOT_DESCRIBED = "there is {} indicating {}", "there is no {} indicating {}"
-"""The pair for a descriptor and its label, after Xplainer, in the singular."""
+NO_FINDING = "no finding"
+"""A label that is as likely as all that have descriptors are unlikely, as in Xplainer."""
 
 
 def sigmoid(values: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -39,9 +32,11 @@ class ZeroShotClassifier:
     the two); by models whose logits are probabilities of their own (SigLIP), that. A label with
     descriptors is judged by them as in Xplainer (Pellegrini et al. 2023,
     https://arxiv.org/abs/2303.13391): each against its absence, averaged over the images, then
-    combined by `napari_medvlm.data.classification.combined`. Xplainer divides cosines by 0.5;
-    here they are multiplied by the model's own scale, as all else is. If some of the labels
-    that exclude each other have descriptors, all are judged one by one, then divided by their sum.
+    combined by `napari_medvlm.data.classification.combined`; "no finding" is then 1 less the
+    highest of them. Xplainer divides cosines by 0.5, as is done here for its model, BioViL; with
+    others they are multiplied by the model's own scale, as all else is. If some of the labels
+    that exclude each other have descriptors, all are judged one by one, then divided by their sum;
+    but a model whose wording is averaged compares the mean vector of each label's descriptors.
 
     Parameters
     ----------
@@ -51,6 +46,8 @@ class ZeroShotClassifier:
         Gives the unit vector ``(D,)`` of a text.
     scale, bias
         As `napari_medvlm.backends.clip.models.ClipModel` has them.
+    wording
+        The texts that the model is asked by.
     prompts
         The texts that were compared, one per line, for each label, and each ``label: descriptor``.
     """
@@ -59,6 +56,7 @@ class ZeroShotClassifier:
     vector: Callable[[str], Vectors]
     scale: float
     bias: float | None
+    wording: Wording = field(default_factory=Wording)
     prompts: dict[str, str] = field(default_factory=dict)
 
     def judge(
@@ -66,15 +64,17 @@ class ZeroShotClassifier:
     ) -> tuple[Mapping[str, float], Mapping[str, Mapping[str, float]]]:
         """The probabilities of the labels, and of the descriptors of those that have some."""
         labels = tuple(dict.fromkeys(name for name in query.labels if name.strip()))
+        with_descriptors = [name for name in labels if query.descriptors.get(name)]
+        if query.exclusive and (self.wording.averaged or not with_descriptors):
+            return self._exclusive(labels, query.descriptors), {}
         described = {
-            name: {d: self._descriptor(name, d) for d in query.descriptors[name]}
-            for name in labels
-            if query.descriptors.get(name)
+            name: {d: self._descriptor(query, name, d) for d in query.descriptors[name]}
+            for name in with_descriptors
         }
-        if query.exclusive and not described:
-            return self._exclusive(labels), {}
+        findings = {name: combined(own) for name, own in described.items()}
+        likeliest = max((p for p in findings.values() if p is not None), default=None)
         all_probabilities = {
-            name: combined(described[name]) if name in described else self._alone(name)
+            name: findings[name] if name in findings else self._alone(name, likeliest)
             for name in labels
         }
         probabilities = {name: p for name, p in all_probabilities.items() if p is not None}
@@ -83,21 +83,26 @@ class ZeroShotClassifier:
             probabilities = {name: p / total for name, p in probabilities.items()}
         return probabilities, described
 
-    def _exclusive(self, labels: Sequence[str]) -> dict[str, float]:
-        vectors = np.stack([self._of_templates(name) for name in labels])
+    def _exclusive(
+        self, labels: Sequence[str], descriptors: Mapping[str, tuple[str, ...]]
+    ) -> dict[str, float]:
+        vectors = np.stack([self._of_templates(n, descriptors.get(n, ())) for n in labels])
         logits = self.scale * (self.images @ vectors.T)
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares = (powers / powers.sum(axis=1, keepdims=True)).mean(axis=0)
         return dict(zip(labels, shares.tolist(), strict=True))
 
-    def _alone(self, label: str) -> float:
+    def _alone(self, label: str, likeliest: float | None) -> float:
+        """A label without descriptors, with the likeliest of those that have some."""
+        if likeliest is not None and label.strip().lower() == NO_FINDING:
+            return 1 - likeliest
         if self.bias is not None:
             logits = self.scale * (self.images @ self._of_templates(label)) + self.bias
             return float(sigmoid(logits).mean())
         return self._pair(label, PRESENT.format(label), ABSENT.format(label))
 
-    def _descriptor(self, label: str, descriptor: str) -> float:
-        texts = (text.format(descriptor, label) for text in (DESCRIBED, NOT_DESCRIBED))
+    def _descriptor(self, query: LabelQuery, label: str, descriptor: str) -> float:
+        texts = (text.format(descriptor, label) for text in query.sentences)
         return self._pair(f"{label}: {descriptor}", *texts)
 
     def _pair(self, name: str, present: str, absent: str) -> float:
@@ -105,30 +110,11 @@ class ZeroShotClassifier:
         difference = self.vector(present) - self.vector(absent)
         return float(sigmoid(self.scale * (self.images @ difference)).mean())
 
-    def _of_templates(self, label: str) -> Vectors:
-        texts = [template.format(label) for template in TEMPLATES]
+    def _of_templates(self, label: str, descriptors: Sequence[str] = ()) -> Vectors:
+        """The vector of a label; with descriptors their mean, which is shorter than 1."""
+        names = dict.fromkeys((*descriptors, label))
+        texts = [template.format(name) for name in names for template in self.wording.templates]
         self.prompts[label] = "\n".join(texts)
-        mean = np.mean([self.vector(text) for text in texts], axis=0)
-        result: Vectors = mean / np.linalg.norm(mean)
+        mean: Vectors = np.mean([self.vector(text) for text in texts], axis=0)
+        result: Vectors = mean if descriptors else mean / np.linalg.norm(mean)
         return result
-
-
-class _Sheet(YamlTable):
-    descriptors: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
-
-
-def load_descriptors(path: Path | None = None) -> Mapping[str, tuple[str, ...]]:
-    """The descriptors of each finding, for `napari_medvlm.data.classification.LabelQuery`.
-
-    Parameters
-    ----------
-    path
-        A file of your own; `None`: the table that comes with the package.
-
-    Raises
-    ------
-    SettingsError
-        The file cannot be read; the line is named.
-    """
-    sheet = read(path or HERE / "descriptors.yaml", _Sheet)
-    return {finding: tuple(texts) for finding, texts in sheet.descriptors.items()}

@@ -24,6 +24,8 @@ class CataloguedBackend(SlicewiseBackend, ABC):
         The library's class to load a model by.
     example
         The hub id of one, for users.
+    processor
+        The library's class to load its processor by.
     half
         Whether half precision will do on graphics cards.
     shared
@@ -32,6 +34,7 @@ class CataloguedBackend(SlicewiseBackend, ABC):
 
     auto: ClassVar[str]
     example: ClassVar[str]
+    processor: ClassVar[str] = "AutoProcessor"
     half: ClassVar[bool] = True
     shared: ClassVar[bool] = False
 
@@ -46,8 +49,18 @@ class CataloguedBackend(SlicewiseBackend, ABC):
         kind, (name, *base) = transformers_loader.kind_of(folder), names_of(str(model), folder)
         self._row = self.row_of(name, kind, base)
         self._loaded = transformers_loader.loaded(
-            self.auto, folder, device, title=self.info.title, half=self.half, shared=self.shared
+            self.class_for(kind),
+            folder,
+            device,
+            title=self.info.title,
+            half=self.half,
+            shared=self.shared,
+            processor=self.processor,
         )
+
+    def class_for(self, kind: str) -> str:
+        """The library's class for models of a ``model_type``."""
+        return self.auto
 
     def row_of(self, model: str, kind: str, base: Sequence[str] = ()) -> Row:
         """The catalogue row of a model; arguments and errors are those of `catalog.row_for`."""

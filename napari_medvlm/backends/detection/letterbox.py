@@ -71,7 +71,22 @@ def center_square(pixels: NDArray[np.uint8]) -> Framed:
     return Framed(pixels[top : top + side, left : left + side].copy(), start=(-left, -top))
 
 
-def framed(pixels: NDArray[np.uint8], square: int, crop: bool = False) -> Framed:
+def full_range(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image ``(rows, columns, 3)`` in grey, its values stretched to 0 to 255.
+
+    As ``Maira2Processor._normalize_image`` does; an image of one value becomes black.
+    """
+    from PIL import Image
+
+    grey = np.asarray(Image.fromarray(pixels).convert("L"), float)
+    grey -= grey.min()
+    stretched = (grey / max(grey.max(), 1.0) * 255).astype(np.uint8)
+    return np.repeat(stretched[..., None], 3, axis=-1)
+
+
+def framed(
+    pixels: NDArray[np.uint8], square: int, crop: bool = False, stretch: bool = False
+) -> Framed:
     """An image ``(rows, columns, 3)`` resized so that it just fits a black square, and centred.
 
     Parameters
@@ -80,9 +95,13 @@ def framed(pixels: NDArray[np.uint8], square: int, crop: bool = False) -> Framed
         The side in pixels; 0: the image is left as it is.
     crop
         Whether the model's processor cuts out the middle square, which is then done here.
+    stretch
+        Whether it stretches the values of the whole image first, see `full_range`.
     """
     from PIL import Image
 
+    if stretch:
+        pixels = full_range(pixels)
     if not square:
         return center_square(pixels) if crop else Framed(pixels.copy())
     height, width = pixels.shape[:2]

@@ -37,3 +37,6 @@ CHATML = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 """The format of InternVL."""
+
+HERMES = CHATML.replace("{{ '<|im_end|>\\n' }}", "{{ '<|im_end|>' }}")
+"""``Hermes-2`` of InternVL 1.2 and 2: no line break between turns."""

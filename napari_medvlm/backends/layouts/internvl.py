@@ -1,7 +1,9 @@
-"""InternVL 2, 2.5 and 3 in the layout of their authors.
+"""InternVL 1.2, 2, 2.5 and 3 in the layout of their authors.
 
 Weights and configuration: https://github.com/OpenGVLab/InternVL, ``internvl/model``. The language
-models of the 8B versions 2 and 2.5 are InternLM2, which transformers computes as LLaMA.
+models of the 8B versions 2 and 2.5 are InternLM2, which transformers computes as LLaMA. What a
+configuration does not state has the value of ``InternVLChatConfig``: version 1 of the pixel
+shuffle, a single tile per image.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_medvlm.backends.layouts.chat_templates import CHATML
+from napari_medvlm.backends.layouts.chat_templates import CHATML, HERMES
 from napari_medvlm.backends.layouts.layout import Checkpoint, Conversion, Layout
 from napari_medvlm.backends.layouts.recipes import Recipe, rename_all, rows
 from napari_medvlm.backends.layouts.tokenizers import local_tokenizer
+from napari_medvlm.backends.models.pixel_shuffle import SHUFFLE_VERSION
 from napari_medvlm.data.errors import BackendUnavailable
 
 if TYPE_CHECKING:
@@ -70,7 +73,7 @@ class InternVLLayout(Layout):
     """``internvl_chat``: InternViT, a projector, and a language model."""
 
     name = "internvl_chat"
-    title = "InternVL 2, 2.5 and 3 (internvl_chat)"
+    title = "InternVL 1.2, 2, 2.5 and 3 (internvl_chat)"
     backend = "vlm"
 
     def recognizes(self, checkpoint: Checkpoint) -> bool:
@@ -99,6 +102,7 @@ class InternVLLayout(Layout):
             downsample_ratio=ratio,
             vision_feature_layer=int(config.get("select_layer", -1)),
             tie_word_embeddings=bool(text.get("tie_word_embeddings", False)),
+            **{SHUFFLE_VERSION: str(config.get(SHUFFLE_VERSION, "v1"))},
         )
         return Conversion(
             "InternVLForConditionalGeneration",
@@ -117,8 +121,8 @@ def _refuse_other_parts(config: Mapping[str, Any]) -> None:
     problem = ""
     if kind not in TEXT_MODELS:
         problem = f"the language model {kind}"
-    elif config.get("ps_version", "v2") != "v2":
-        problem = f"pixel shuffle {config['ps_version']} (InternVL 1.2)"
+    elif config.get(SHUFFLE_VERSION, "v1") not in ("v1", "v2"):
+        problem = f"pixel shuffle {config[SHUFFLE_VERSION]}"
     elif config.get("vision_config", {}).get("norm_type", "layer_norm") not in (
         "layer_norm",
         "rms_norm",
@@ -246,15 +250,15 @@ def _processor(config: Mapping[str, Any], tokenizer: Any, side: int, length: int
         image_mean=IMAGENET_MEAN,
         image_std=IMAGENET_STD,
         min_patches=int(config.get("min_dynamic_patch", 1)),
-        max_patches=int(config.get("max_dynamic_patch", 12)),
-        crop_to_patches=bool(config.get("dynamic_image_size", True)),
+        max_patches=int(config.get("max_dynamic_patch", 6)),
+        crop_to_patches=bool(config.get("dynamic_image_size", False)),
     )
     return transformers.InternVLProcessor(
         images,
         tokenizer,
         transformers.InternVLVideoProcessor(size={"height": side, "width": side}),
         image_seq_length=length,
-        chat_template=CHATML,
+        chat_template=HERMES if config.get("template") == "Hermes-2" else CHATML,
     )
 
 

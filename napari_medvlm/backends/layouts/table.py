@@ -11,6 +11,7 @@ from napari_medvlm.backends.layouts.layout import Checkpoint, Layout
 from napari_medvlm.backends.layouts.llava import LlavaLayout
 from napari_medvlm.backends.layouts.open_clip_file import OpenClipLayout
 from napari_medvlm.backends.layouts.sam2 import Sam2Layout
+from napari_medvlm.backends.layouts.unimed_clip import UniMedClipLayout
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.settings.shell import quoted
 
@@ -21,6 +22,7 @@ LAYOUTS: tuple[Layout, ...] = (
     EdgeTamLayout(),
     Florence2Layout(),
     OpenClipLayout(),
+    UniMedClipLayout(),
 )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_medvlm.backends.models import maira2
 from napari_medvlm.backends.models.trust import require_trusted, trusted_before
 from napari_medvlm.data.errors import DAMAGED, BackendUnavailable
 
@@ -68,7 +69,7 @@ def code_to_run(folder: Path) -> ModelCode | None:
     """The code of a folder that must run to load its model; `None` if transformers needs none.
 
     Transformers' own class is used if it has one for the model type, unless the user has trusted
-    the folder.
+    the folder; this package's class for MAIRA-2 is always used.
 
     Raises
     ------
@@ -77,7 +78,9 @@ def code_to_run(folder: Path) -> ModelCode | None:
         is no worker for it.
     """
     code = code_of(folder)
-    if code is None or not (trusted_before(folder) or _needs_code(code, folder)):
+    if code is None or code.kind == maira2.KIND:
+        return None
+    if not (trusted_before(folder) or _needs_code(code, folder)):
         return None
     refuse_hub_code(folder)
     require_trusted(folder, "The model in")

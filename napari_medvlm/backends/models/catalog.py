@@ -17,6 +17,9 @@ from napari_medvlm.data.errors import BackendUnavailable
 
 Text = Annotated[str, Field(min_length=1)]
 _PLACEHOLDER = re.compile(r"\{(?:phrase|definition)\}")
+REPORT_PLACEHOLDERS = ("{image}", "{context}")
+NOT_KNOWN = "N/A"
+"""What stands in a report's prompt where nothing is known of the patient."""
 ANY = "*"
 """As the only kind of a row: it is for any model."""
 
@@ -50,6 +53,9 @@ class Row(BaseModel):
     described
         Likewise for a phrase with a description of the finding, ``{definition}``; empty: the
         authors give no such sentence, and descriptions are not sent.
+    only_report
+        The whole text that is sent for a report, with ``{image}``, and ``{context}`` for what is
+        known of the patient; models with one answer no other question.
     region
         What is said before the coordinates of regions in a question.
     longest
@@ -69,6 +75,8 @@ class Row(BaseModel):
         the model's own processor sees it; 0: it is shown as it is.
     center_crop
         Whether their processor shows them the middle square of an image only.
+    full_range
+        Whether their processor makes an image grey and stretches its values to 0 to 255.
     notes
         What the user must know.
     answers
@@ -95,13 +103,14 @@ class Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: Text
-    backend: Literal["detector", "florence", "vlm"]
+    backend: Literal["detector", "florence", "sam3", "vlm"]
     kinds: Annotated[tuple[Text, ...], Field(min_length=1)]
     names: tuple[Text, ...] = ()
     served: tuple[Text, ...] = ()
     grammar: str = ""
     prompt: str = ""
     described: str = ""
+    only_report: str = ""
     region: str = "Places in the pictures:"
     longest: Annotated[int, Field(ge=0)] = 0
     example: Text
@@ -112,6 +121,7 @@ class Row(BaseModel):
     weights_licence: Text
     square: Annotated[int, Field(ge=0)] = 0
     center_crop: bool = False
+    full_range: bool = False
     notes: str = ""
     answers: bool = False
     system: str = ""
@@ -130,6 +140,8 @@ class Row(BaseModel):
             raise ValueError("the described prompt must have {phrase} and {definition} in it")
         if max(self.prompt.count("{image}"), self.described.count("{image}")) > 1:
             raise ValueError("a prompt may have {image} in it once")
+        if self.only_report and any(self.only_report.count(n) != 1 for n in REPORT_PLACEHOLDERS):
+            raise ValueError("the prompt of a report must have {image} and {context} in it once")
         return self
 
     def parts(self, phrase: str, definition: str = "") -> tuple[str, str]:
@@ -148,6 +160,12 @@ class Row(BaseModel):
     def filled(self, phrase: str, definition: str = "") -> str:
         """The texts of `parts` in one, with ``<image>`` between them."""
         return "<image>".join(filter(None, self.parts(phrase, definition)))
+
+    def report_parts(self, context: str) -> tuple[str, str]:
+        """The texts of `only_report` before and after the image."""
+        before, _, after = self.only_report.partition("{image}")
+        known = context.strip() or NOT_KNOWN
+        return before.replace("{context}", known), after.replace("{context}", known)
 
     def fits(self, model: str, kind: str) -> bool:
         """Return whether the row applies to a hub id or folder and a model type.

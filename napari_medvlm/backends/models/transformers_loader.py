@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.backends.devices import require_device
 from napari_medvlm.backends.layouts.table import refuse_unconverted
-from napari_medvlm.backends.models import adapters
+from napari_medvlm.backends.models import adapters, maira2
 from napari_medvlm.backends.models.download import WANTED
+from napari_medvlm.backends.models.pixel_shuffle import use_shuffle_version
 from napari_medvlm.data.errors import DAMAGED, BackendUnavailable, InvalidPrompt
 from napari_medvlm.settings.shell import quoted
 
@@ -273,6 +274,10 @@ def loaded(
     kind, torch_device_ = kind_of(folder), torch_device(device)
     base = adapters.base_of(folder)
     settings = {"local_files_only": True, "trust_remote_code": False}
+    renamed = {}
+    if kind == maira2.KIND:
+        maira2.register()
+        processor, renamed = maira2.PROCESSOR, {"key_mapping": maira2.KEYS}
     try:
         model, loading_info = getattr(transformers, auto).from_pretrained(
             base,
@@ -280,6 +285,7 @@ def loaded(
             output_loading_info=True,
             config=local_config(base),
             **(_placing(torch_device_) if shared else {}),
+            **renamed,
             **settings,
         )
         loaded_processor = getattr(transformers, processor).from_pretrained(
@@ -288,9 +294,12 @@ def loaded(
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise _cannot_load(title, kind, base, error) from error
     _require_complete(sorted(loading_info["missing_keys"]), kind, base)
+    if kind == maira2.KIND:
+        maira2.fit(loaded_processor, model.config)
     if not hasattr(model, "hf_device_map"):
         model = model.to(torch_device_)
     model = adapters.merged(model, folder)
+    use_shuffle_version(model)
     return Loaded(model.eval(), loaded_processor, model.device, kind)
 
 

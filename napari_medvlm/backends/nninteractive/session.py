@@ -27,9 +27,9 @@ from napari_medvlm.data.prompts import (
     Point,
     Prompt,
     Scribble,
-    Vector,
     check_prompt,
 )
+from napari_medvlm.data.prompts.base import Vector
 from napari_medvlm.data.volume import Volume, require_contrast
 
 Bounds = list[list[int]]

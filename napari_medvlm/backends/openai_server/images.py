@@ -33,7 +33,7 @@ def framed_for(picture: SliceImage, row: Row) -> Framed:
     """
     if row.grammar in IN_PIXELS:
         return _in_patches(picture.pixels)
-    return framed(picture.pixels, row.square, row.center_crop)
+    return framed(picture.pixels, row.square, row.center_crop, row.full_range)
 
 
 def png_url(pixels: NDArray[np.uint8]) -> str:

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
-from napari_medvlm.backends.models.trust import check_weights_file
+from napari_medvlm.backends.layouts.weight_files import read_file
 from napari_medvlm.data.errors import BackendUnavailable
 
 if TYPE_CHECKING:
@@ -156,31 +155,7 @@ def read_state(path: Path) -> State:
     BackendUnavailable
         If the file cannot be read, or holds more than weights.
     """
-    import pickle
-
-    import torch
-
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            held = load_file(path)
-        else:
-            check_weights_file(path)
-            held = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise BackendUnavailable(
-            f"{path.name} holds more than weights; its code is not run.",
-            "Save its state_dict() alone with torch.save, or choose another checkpoint.",
-        ) from None
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
-        if is_out_of_memory(error):
-            raise
-        raise BackendUnavailable(
-            f"{path.name} cannot be read: {type(error).__name__}.",
-            "The file may be damaged or not be a checkpoint; download it again.",
-        ) from error
-    return _unwrapped(held)
+    return _unwrapped(read_file(path))
 
 
 def load_sam(path: Path) -> Any:

@@ -152,7 +152,7 @@ class VLMBackend(CataloguedBackend):
             with ticking(self.tick):
                 return self._writer.call(partial(asker.look, slice_image, phrase, text))
         crop = is_cropped(self._loaded, self._row)
-        shown = framed(slice_image.pixels, self._row.square, crop)
+        shown = framed(slice_image.pixels, self._row.square, crop, self._row.full_range)
         inputs = self._inputs(shown, *self.parts_for(phrase, query))
         tokens = self._write(inputs)
         look = look_of(

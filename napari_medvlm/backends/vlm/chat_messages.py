@@ -18,6 +18,7 @@ from napari_medvlm.backends.vlm import text_tools
 from napari_medvlm.backends.vlm.reasoning import split_reasoning
 from napari_medvlm.backends.vlm.written_places import written_places
 from napari_medvlm.data.answer import AnswerKind, NamedPlaces, Question
+from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound
 
@@ -74,7 +75,14 @@ def messages(
         Whether tools are offered, called and answered as functions; else in text.
     frames
         The images of `pictures_of` as the model sees them, for coordinates of its objects.
+
+    Raises
+    ------
+    InvalidPrompt
+        If the model writes reports only, and this is another question.
     """
+    if row.only_report:
+        return _report_messages(question, row)
     chat = [Message("system", (system_text(question, row, functions=functions),))]
     for turn in question.earlier:
         chat += [Message("user", (turn.question,)), Message("assistant", (turn.answer,))]
@@ -85,6 +93,17 @@ def messages(
         chat += _called(step, functions) + _results(step, number, functions)
         number += sum(len(result.pictures) for result in step.results)
     return tuple(chat)
+
+
+def _report_messages(question: Question, row: Row) -> tuple[Message, ...]:
+    """The sentence of the authors for a report of one image, after an empty system message."""
+    if question.kind is not AnswerKind.REPORT or len(question.pictures) != 1:
+        raise InvalidPrompt(
+            f"{row.title} answers no questions: it writes a report of one picture.",
+            "Choose Report as the kind of answer and send one picture; find phrases in Ground.",
+        )
+    before, after = row.report_parts(question.context)
+    return Message("system", ("",)), Message("user", (before, question.pictures[0], after))
 
 
 def pictures_of(question: Question) -> tuple[tuple[SliceImage, str], ...]:

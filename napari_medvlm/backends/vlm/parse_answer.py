@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from napari_medvlm.backends.box_formats.spans import pieces, without
+from napari_medvlm.backends.box_formats.spans import pieces, separated, without
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.vlm import text_tools
 from napari_medvlm.backends.vlm.parse_claims import CitedImages, claims_of
@@ -81,6 +81,7 @@ def answer_of(
     thinking, text = split_reasoning(written.text, row.markers)
     thinking = "\n\n".join(thought for thought in (written.thinking.strip(), thinking) if thought)
     calls, text = _called(text, written, question)
+    text = separated(text, row.grammar)
     text, times = without_loop(text)
     notes = list(written.notes)
     if times > 1:

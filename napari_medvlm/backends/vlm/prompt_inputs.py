@@ -125,7 +125,11 @@ def with_tokens(loaded: Loaded, inputs: Any, tokens: Sequence[int]) -> Any:
 
 def _put(loaded: Loaded, row: Row, question: Question) -> ModelInputs:
     shown = tuple(
-        CitedImages(picture, framed(picture.pixels, row.square, is_cropped(loaded, row)), caption)
+        CitedImages(
+            picture,
+            framed(picture.pixels, row.square, is_cropped(loaded, row), row.full_range),
+            caption,
+        )
         for picture, caption in pictures_of(question)
     )
     if question.places and _writes_pixels(row):
@@ -201,6 +205,8 @@ def _rendered(processor: Any, messages: list[dict[str, Any]]) -> tuple[list[dict
 
     system, first, *others = messages
     system_text = system["content"][0]["text"]
+    if not system_text:
+        return messages[1:], text(messages[1:])
     try:
         rendered = text(messages)
         if system_text.strip() in rendered:

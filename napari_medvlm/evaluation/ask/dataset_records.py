@@ -15,8 +15,8 @@ from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.errors import BackendUnavailable, InvalidReference
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.references.dataset_files import ImageIndex, Record
+from napari_medvlm.evaluation.runs.cases import SkippedCase
 from napari_medvlm.evaluation.runs.run_folder import write_bytes
-from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 _LETTERED = re.compile(r"\(?([A-Z])\)?[.:)]\s*(.*)", re.DOTALL)
 _IMAGE_SUFFIXES = {b"\xff\xd8": ".jpg", b"\x89P": ".png"}
@@ -42,10 +42,10 @@ class Source:
     below: ImageIndex
     store: Path
     items: list[Item] = field(default_factory=list)
-    unused: list[SkippedCase] = field(default_factory=list)
+    skipped: list[SkippedCase] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def note_unused(self, used: int, total: int, reason: str) -> None:
+    def note_skipped(self, used: int, total: int, reason: str) -> None:
         """Note how many questions of the file were left out, if any, and why."""
         if used < total:
             self.notes.append(f"{total - used} of {total} questions were left out: {reason}")
@@ -56,7 +56,7 @@ class Source:
         missing = [str(image) for image, path in zip(images, paths, strict=True) if path is None]
         if missing or not paths:
             which = missing[0] if missing else "of its own"
-            self.unused.append(SkippedCase(name, f"There is no image {which}."))
+            self.skipped.append(SkippedCase(name, f"There is no image {which}."))
         else:
             self.items.append(Item(name=name, images=tuple(paths), **item))
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.ask import closed_datasets, open_datasets, paired_datasets
 from napari_medvlm.evaluation.ask.dataset_records import Source
-from napari_medvlm.evaluation.ask.items import Items, Layout
+from napari_medvlm.evaluation.ask.items import Item, Layout
 from napari_medvlm.evaluation.references.dataset_files import ImageIndex, report_damage
+from napari_medvlm.evaluation.runs.cases import Cases
 
 READERS: dict[Layout, Callable[[Source], None]] = {
     Layout.PLAIN: open_datasets.plain,
@@ -29,7 +30,7 @@ READERS: dict[Layout, Callable[[Source], None]] = {
 }
 
 
-def find_items(layout: Layout, images: Path, references: Path, store: Path) -> Items:
+def find_items(layout: Layout, images: Path, references: Path, store: Path) -> Cases[Item]:
     """The questions of a data set, in its order.
 
     Parameters
@@ -59,10 +60,6 @@ def find_items(layout: Layout, images: Path, references: Path, store: Path) -> I
             item.model_copy(update={"name": f"{number:06d} {item.name}"})
             for number, item in enumerate(source.items, 1)
         ]
-    if not source.items:
-        reasons = " ".join(dict.fromkeys(skipped.reason for skipped in source.unused[:3]))
-        raise InvalidReference(
-            f"There is no question in {references.name} ({layout}). {reasons}".strip(),
-            "Say where the images are with --images, or choose the layout with --dataset.",
-        )
-    return Items(tuple(source.items), tuple(source.unused), tuple(source.notes))
+    dataset = Cases(tuple(source.items), tuple(source.skipped), tuple(source.notes))
+    dataset.require_any("question", references, layout)
+    return dataset

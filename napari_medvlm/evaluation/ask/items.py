@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from napari_medvlm.data.answer import AnswerKind
-from napari_medvlm.evaluation.runs.runner import SkippedCase
+from napari_medvlm.evaluation.runs.cases import EvaluationCase
 
 
 class Layout(StrEnum):
@@ -32,17 +29,11 @@ class Layout(StrEnum):
     DEEPTUMOR = "deeptumorvqa"
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Item(_Value):
+class Item(EvaluationCase):
     """A question about one or several images.
 
     Attributes
     ----------
-    name
-        Unique in its data set.
     captions
         What to say of each image; none, or one for each.
     options
@@ -67,7 +58,6 @@ class Item(_Value):
         What is known of the patient.
     """
 
-    name: str
     images: tuple[Path, ...]
     captions: tuple[str, ...] = ()
     question: str
@@ -90,21 +80,6 @@ class Item(_Value):
         listed = "".join(f"\n{chr(65 + n)}. {option}" for n, option in enumerate(self.options))
         several = "\nSeveral may be right: answer with the letters of all of them."
         return self.question + (listed + several if self.options else "")
-
-
-@dataclass(frozen=True)
-class Items:
-    """What was found in a data set.
-
-    Attributes
-    ----------
-    notes
-        What was left out on purpose, a sentence each.
-    """
-
-    items: tuple[Item, ...]
-    unused: tuple[SkippedCase, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def kind_of(answer: str) -> AnswerKind:

@@ -94,7 +94,7 @@ def vqa_rad(source: Source) -> None:
     records = dataset_files.records(dataset_files.read_json(path), path, *fields)
     test = [r for r in records if str(r.get("phrase_type", "")).startswith("test")]
     chosen = test or records
-    source.note_unused(len(chosen), len(records), "they are not of the test set (phrase_type).")
+    source.note_skipped(len(chosen), len(records), "they are not of the test set (phrase_type).")
     for record in chosen:
         answer = str(record["answer"]).strip()
         kind = str(record["answer_type"]).strip().lower()
@@ -115,7 +115,7 @@ def slake(source: Source) -> None:
     fields = ("img_name", "question", "answer", "q_lang", "answer_type", "qid")
     records = list(dataset_files.records(dataset_files.read_json(path), path, *fields))
     english = [record for record in records if record["q_lang"] == "en"]
-    source.note_unused(len(english), len(records), "they are not in English (q_lang).")
+    source.note_skipped(len(english), len(records), "they are not in English (q_lang).")
     for record in english:
         answer = str(record["answer"]).strip()
         source.add(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_medvlm.evaluation.runs.runner import CaseResult
+from napari_medvlm.evaluation.runs.cases import CaseResult
 
 Corners = tuple[tuple[float, float, float], tuple[float, float, float]]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-LIBRARIES = ("numpy", "sacrebleu", "rouge-score")
+from napari_medvlm.evaluation.runs.task import EvaluationPlan
 
 
-class Plan(BaseModel):
+class Plan(EvaluationPlan):
     """Who answers, and what it sees.
 
     Attributes
@@ -21,11 +21,6 @@ class Plan(BaseModel):
         those whose evidence has boxes, as the instruction changes the answers.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    backend: str = "embedded"
-    model: str | None = None
-    device: str = "cpu"
     slices: int = Field(16, ge=1)
     images: bool = True
     boxes: bool = False

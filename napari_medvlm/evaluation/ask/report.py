@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.checks.calibration import reliability_summary, risk_coverage
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
-from napari_medvlm.evaluation.ask.summary import ScoredItem, kind_name, right_of, stated_confidence
-from napari_medvlm.evaluation.plots.figure_files import svg
+from napari_medvlm.evaluation.ask.summary import (
+    ScoredItem,
+    figures,
+    kind_name,
+    right_of,
+    stated_confidence,
+)
+from napari_medvlm.evaluation.plots.figure_files import write_svg
+from napari_medvlm.evaluation.plots.group_means import Group, draw_group_means, figure_size
+from napari_medvlm.evaluation.plots.reliability import draw_reliability
 from napari_medvlm.evaluation.runs.report import WORST, boxed, open_command, write_page
 
 LENGTH = 400
@@ -43,14 +51,14 @@ def write_report(
     settings: Mapping[str, Any],
     scored_items: Sequence[ScoredItem],
 ) -> Path:
-    """Write ``report.html``; its path."""
+    """Write ``report.html``, and ``kinds`` and ``confidence`` as SVG and PDF; its path."""
     worst = sorted(scored_items, key=lambda pair: goodness(pair[1]))[:WORST]
     content = {
         "summary": summary,
         "settings": settings,
         "worst": [_with_image(*pair) for pair in worst],
         "rows": [_report_row(*pair) for pair in scored_items],
-        "curves": _curves(scored_items),
+        "drawings": _drawings(out, summary, scored_items),
     }
     return write_page(out, "ask/report.html.j2", content)
 
@@ -64,7 +72,7 @@ def goodness(outcome: Outcome) -> float:
 
 
 def _with_image(item: Item, outcome: Outcome) -> ReportRow:
-    from napari_medvlm.evaluation.ask.item_worker import read
+    from napari_medvlm.evaluation.ask.measure import read
 
     image = note = ""
     try:
@@ -101,25 +109,29 @@ def _score(outcome: Outcome) -> float | None:
     return outcome.error if outcome.parsed is not None else outcome.f1
 
 
-def _curves(scored_items: Sequence[ScoredItem]) -> str:
-    """The reliability diagram, and risk against coverage, as SVG; empty if nothing is known."""
-    confidence, correct = stated_confidence(scored_items)
-    if not confidence:
-        return ""
-    reliability = reliability_summary(confidence, correct)
-    coverage, risk = risk_coverage(confidence, correct)
+def _drawings(
+    out: Path, summary: Mapping[str, Any], scored: Sequence[ScoredItem]
+) -> dict[str, str]:
+    """Write ``kinds`` and ``confidence`` as SVG and PDF; their SVG elements by name.
 
-    def draw(page: Any) -> None:
-        left, right = page.subplots(1, 2)
-        left.plot([0, 1], [0, 1], color="#999", linestyle="dotted")
-        left.plot(reliability.confidence, reliability.accuracy, marker="o", ms=5, color="#00a36c")
-        left.set(xlabel="confidence", ylabel="share that is right", title="Reliability",
-                 xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip
-        right.plot(coverage, risk, marker="o", ms=3, color="#ff7f0e")
-        right.set(xlabel="coverage: share of answers kept, surest first",
-                  ylabel="risk: share of them wrong", title="Risk and coverage",
-                  xlim=(0, 1.02), ylim=(0, 1.02))  # fmt: skip
-        for axes in (left, right):
-            axes.grid(alpha=0.3)
+    A figure is missing if there is nothing to draw in it.
+    """
+    drawings = {}
+    groups = [_group(name, means, scored) for name, means in summary["kinds"].items()]
+    if any(group.values for group in groups):
+        draw = partial(draw_group_means, groups=groups, metric="accuracy; F1 of open answers")
+        drawings["kinds"] = write_svg(out, "kinds", draw, figure_size(groups))
+    confidence, correct = stated_confidence(scored)
+    if confidence:
+        draw = partial(draw_reliability, confidence=confidence, correct=correct)
+        drawings["confidence"] = write_svg(out, "confidence", draw)
+    return drawings
 
-    return svg(draw)
+
+def _group(kind: str, means: Mapping[str, Any], scored: Sequence[ScoredItem]) -> Group:
+    """Whether each answer of a kind is right, or its F1 if it is in words."""
+    own = [figures(outcome) for item, outcome in scored if kind_name(item) == kind]
+    metric = "f1" if means["accuracy"] is None else "accuracy"
+    values = tuple(row[metric] for row in own if row[metric] is not None)
+    ends = (means.get("intervals") or {}).get(metric)
+    return Group(kind, values, None if ends is None else (ends[0], ends[1]))

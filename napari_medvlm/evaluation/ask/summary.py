@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
-
-import numpy as np
 
 from napari_medvlm.checks.calibration import reliability_summary
 from napari_medvlm.data.answer import AnswerKind
@@ -15,9 +13,10 @@ from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
+from napari_medvlm.evaluation.metrics.means import grouped, known_mean
 from napari_medvlm.evaluation.metrics.text import bleu
+from napari_medvlm.evaluation.runs.cases import SkippedCase, skipped_rows
 from napari_medvlm.evaluation.runs.reasons import count_reasons
-from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 Json = dict[str, Any]
 ScoredItem = tuple[Item, Outcome]
@@ -56,7 +55,7 @@ def rows(scored_items: Iterable[ScoredItem]) -> list[Json]:
 
 def summary(
     scored_items: Sequence[ScoredItem],
-    unused: Sequence[SkippedCase],
+    skipped: Sequence[SkippedCase],
     plan: Plan,
     notes: Sequence[str] = (),
 ) -> Json:
@@ -66,18 +65,18 @@ def summary(
     ``reasons``: why the backend did not answer, with a ``count``, of ``asked`` questions.
     ``calibration``, where the backend tells how sure it is: see `calibration.Reliability`.
     """
-    kinds = _by(scored_items, lambda item: kind_name(item))
-    types = _by(scored_items, lambda item: item.type or "-")
+    kinds = grouped(scored_items, lambda pair: kind_name(pair[0]))
+    types = grouped(scored_items, lambda pair: pair[0].type or "-")
     return {
         "task": "ask",
         "backend": plan.backend,
         "plan": plan.model_dump(mode="json"),
         "cases": len(scored_items),
-        "skipped": [{"case": skipped.case, "reason": skipped.reason} for skipped in unused],
+        "skipped": skipped_rows(skipped),
         "kinds": {name: means(own) for name, own in kinds.items()},
         "types": {name: means(own) for name, own in types.items()},
         "mean": means(scored_items)
-        | {"seconds": _mean(outcome.seconds for _, outcome in scored_items)},
+        | {"seconds": known_mean(outcome.seconds for _, outcome in scored_items)},
         "notes": list(notes),
         "reasons": count_reasons(outcome.reason for _, outcome in scored_items),
         "asked": len(scored_items),
@@ -120,14 +119,14 @@ def means(scored_items: Sequence[ScoredItem]) -> Json:
     free_text = [(i, o) for i, o in scored_items if o.exact is not None]
     return {
         "questions": len(scored_items),
-        "refused": _mean(float(o.refused) for _, o in scored_items),
+        "refused": known_mean(float(o.refused) for _, o in scored_items),
         "closed": len(closed),
-        "accuracy": _mean(float(bool(o.correct)) for _, o in closed),
-        "accuracy_answered": _mean(float(bool(o.correct)) for _, o in closed if not o.refused),
-        **{name: _mean(getattr(o, name) for _, o in scored_items) for name in MEANS},
+        "accuracy": known_mean(float(bool(o.correct)) for _, o in closed),
+        "accuracy_answered": known_mean(float(bool(o.correct)) for _, o in closed if not o.refused),
+        **{name: known_mean(getattr(o, name) for _, o in scored_items) for name in MEANS},
         "bleu": bleu([o.text for _, o in free_text], [i.answer for i, _ in free_text]),
-        "mre": _mean(o.error for _, o in scored_items),
-        "parsed": _mean(None if o.parsed is None else float(o.parsed) for _, o in scored_items),
+        "mre": known_mean(o.error for _, o in scored_items),
+        "parsed": known_mean(o.parsed for _, o in scored_items),
         **_pairs(scored_items),
         "intervals": {
             "accuracy": _interval((i, float(bool(o.correct))) for i, o in closed),
@@ -164,8 +163,8 @@ def _pairs(scored_items: Sequence[ScoredItem]) -> Json:
     complete = [group for group in by_pair.values() if len(group) > 1]
     return {
         "pairs": len(complete),
-        "set_accuracy": _mean(float(all(o.correct for o in group)) for group in complete),
-        "confusion": _mean(float(_same(group)) for group in complete),
+        "set_accuracy": known_mean(float(all(o.correct for o in group)) for group in complete),
+        "confusion": known_mean(float(_same(group)) for group in complete),
     }
 
 
@@ -186,15 +185,3 @@ def stated_confidence(scored_items: Sequence[ScoredItem]) -> tuple[list[float], 
         if o.confidence is not None and o.correct is not None
     ]
     return [confidence for confidence, _ in known], [correct for _, correct in known]
-
-
-def _by(scored_items: Iterable[ScoredItem], key: Any) -> Mapping[str, list[ScoredItem]]:
-    groups: dict[str, list[ScoredItem]] = {}
-    for scored_item in scored_items:
-        groups.setdefault(key(scored_item[0]), []).append(scored_item)
-    return dict(sorted(groups.items()))
-
-
-def _mean(values: Iterable[float | bool | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None

@@ -13,6 +13,7 @@ from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.references.boxes import patient_region, slice_region, voxel_region
+from napari_medvlm.evaluation.runs.cases import EvaluationCase
 from napari_medvlm.evaluation.segment.cases import integer_labels
 
 
@@ -85,13 +86,11 @@ class Reference(_Value):
         return slice_region(self.phrase, volume, index, bounds, location)
 
 
-class Case(_Value):
+class Case(EvaluationCase):
     """An image, or a sequence of pictures that is taken as slices, and what is to be found.
 
     Attributes
     ----------
-    name
-        Unique in its data set.
     images
         One image; several: pictures of one size, each a slice.
     size
@@ -106,7 +105,6 @@ class Case(_Value):
         Phrases to look for that are nowhere in the image.
     """
 
-    name: str
     images: tuple[Path, ...]
     size: tuple[int, int] | None = None
     references: tuple[Reference, ...] = ()

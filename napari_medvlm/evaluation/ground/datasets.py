@@ -12,18 +12,10 @@ from napari_medvlm.evaluation.ground.cases import Case, Frame, Layout, Reference
 from napari_medvlm.evaluation.references import dataset_files
 from napari_medvlm.evaluation.references.dataset_files import ImageIndex
 from napari_medvlm.evaluation.references.tables import IMAGE, PATIENT, PHRASE, PIXELS, VINDR, VOXELS
-from napari_medvlm.evaluation.runs.runner import SkippedCase
+from napari_medvlm.evaluation.runs.cases import Cases, SkippedCase
 
 _OBJECT = re.compile(r"<\|object_ref_start\|>(.*?)<\|object_ref_end\|>", re.DOTALL)
 _TAG = re.compile(r"<\|?/?[a-z_]+\|?>")
-
-
-@dataclass(frozen=True)
-class Cases:
-    """What was found in a data set."""
-
-    cases: tuple[Case, ...]
-    unused: tuple[SkippedCase, ...] = ()
 
 
 @dataclass
@@ -45,7 +37,7 @@ def find_cases(
     every_class: bool = False,
     names: Mapping[int, str] | None = None,
     patterns: tuple[str, str] = ("{case}", "{case}"),
-) -> Cases:
+) -> Cases[Case]:
     """The cases of a data set, in order of name.
 
     Parameters
@@ -78,17 +70,12 @@ def find_cases(
                 if layout is Layout.MEDSG
                 else _with_files(_READERS[layout](references), below)
             )
-    if not dataset.cases:
-        reasons = " ".join(dict.fromkeys(skipped.reason for skipped in dataset.unused[:3]))
-        raise InvalidReference(
-            f"There is no case in {references.name} ({layout}). {reasons}".strip(),
-            "Say where the images are with --images, or choose the layout with --dataset.",
-        )
+    dataset.require_any("case", references, layout)
     cases = sorted(dataset.cases, key=lambda case: case.name)
     if every_class:
         cases = _with_absent(cases)
     used = (case for case in cases if case.references or case.absent or case.labels)
-    return Cases(tuple(used), dataset.unused)
+    return Cases(tuple(used), dataset.skipped)
 
 
 def _coco(path: Path) -> _Images:
@@ -204,7 +191,7 @@ def _boxes(path: Path) -> _Images:
     return images
 
 
-def _medsg(path: Path, below: ImageIndex) -> Cases:
+def _medsg(path: Path, below: ImageIndex) -> Cases[Case]:
     """MedSG-Bench's questions, https://huggingface.co/datasets/MedSG-Bench/MedSG-Bench.
 
     The file itself was not seen; its fields are those that the authors' evaluation reads: ``task``,
@@ -212,7 +199,7 @@ def _medsg(path: Path, below: ImageIndex) -> Cases:
     ``<|object_ref_end|>``, and ``answer``, ``x1, y1, x2, y2`` in pixels. It does not say on which
     image the answer is, so only the plane counts.
     """
-    cases, unused = [], []
+    cases, skipped = [], []
     content = dataset_files.records(
         dataset_files.read_json(path), path, "task", "images", "question", "answer"
     )
@@ -220,7 +207,7 @@ def _medsg(path: Path, below: ImageIndex) -> Cases:
         name = f"{record['task']} {number:05d}"
         paths = [below(str(image)) for image in record["images"]]
         if None in paths or not paths:
-            unused.append(SkippedCase(name, "Not all of its images are there."))
+            skipped.append(SkippedCase(name, "Not all of its images are there."))
             continue
         bounds = dataset_files.numbers(record["answer"], 4, f"{path.name}, record {number}")
         named = _OBJECT.findall(record["question"])
@@ -228,12 +215,12 @@ def _medsg(path: Path, below: ImageIndex) -> Cases:
         reference = _pixels(phrase, str(record["task"]), bounds, None)
         images = tuple(path for path in paths if path is not None)
         cases.append(Case(name=name, images=images, references=(reference,)))
-    return Cases(tuple(cases), tuple(unused))
+    return Cases(tuple(cases), tuple(skipped))
 
 
 def _masks(
     images: Path, labels: Path, names: Mapping[int, str], patterns: tuple[str, str]
-) -> Cases:
+) -> Cases[Case]:
     """Images and label images, as `segment` pairs them."""
     from napari_medvlm.evaluation.segment.cases import Layout as Pairs
     from napari_medvlm.evaluation.segment.datasets import find_cases as find_pairs
@@ -243,19 +230,19 @@ def _masks(
         Case(name=c.name, images=(c.image,), labels=c.labels, names=dict(names))
         for c in pairs.cases
     )
-    return Cases(cases, tuple(SkippedCase(s.case, s.reason) for s in pairs.skipped))
+    return Cases(cases, pairs.skipped)
 
 
-def _with_files(listed: _Images, below: ImageIndex) -> Cases:
-    cases, unused = [], []
+def _with_files(listed: _Images, below: ImageIndex) -> Cases[Case]:
+    cases, skipped = [], []
     for name, image in listed.items():
         path = below(name)
         if path is None:
-            unused.append(SkippedCase(name, f"There is no image {name}."))
+            skipped.append(SkippedCase(name, f"There is no image {name}."))
             continue
         references = tuple(image.references)
         cases.append(Case(name=name, images=(path,), size=image.size, references=references))
-    return Cases(tuple(cases), tuple(unused))
+    return Cases(tuple(cases), tuple(skipped))
 
 
 def _with_absent(cases: Iterable[Case]) -> list[Case]:

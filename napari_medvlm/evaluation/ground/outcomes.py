@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from napari_medvlm.evaluation.runs.runner import CaseResult
+from napari_medvlm.evaluation.runs.cases import CaseResult
+
+MIN_IOU = 0.5
+"""The intersection over union with a wanted region from which a region is right."""
 
 
 class _Value(BaseModel):
@@ -79,3 +82,13 @@ class Outcome(CaseResult):
     results: tuple[PhraseResult, ...] = ()
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+
+
+def scored_regions(outcome: Outcome) -> list[tuple[float, bool]]:
+    """The score of each region that has one, 0 to 1, and whether the region is right."""
+    return [
+        (region.score, max(ious, default=0.0) >= MIN_IOU)
+        for phrase in outcome.results
+        for region, ious in zip(phrase.found, phrase.overlaps, strict=True)
+        if region.score is not None
+    ]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from napari_medvlm.backends import registry
-from napari_medvlm.backends.base import Task
-from napari_medvlm.data.errors import BackendUnavailable
-
-LIBRARIES = ("numpy", "scipy", "pycocotools")
+from napari_medvlm.evaluation.runs.task import EvaluationPlan
 
 
-class Plan(BaseModel):
+class Plan(EvaluationPlan):
     """Who looks, and where.
 
     Attributes
@@ -22,17 +18,5 @@ class Plan(BaseModel):
         Whether each image is searched for every class of the data set.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    backend: str = "embedded"
-    model: str | None = None
-    device: str = "cpu"
     slice_step_mm: float = Field(0.0, ge=0)
     every_class: bool = False
-
-
-def require_able(backend: str, task: Task, what: str) -> None:
-    """Raise `BackendUnavailable` if there is no such backend, or it does not do a task."""
-    info = registry.info(backend)
-    if task not in info.tasks:
-        raise BackendUnavailable(f"{info.title} does not {what}.", "Choose another backend.")

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.evaluation.ground.cases import Case
-from napari_medvlm.evaluation.ground.outcomes import Outcome, PhraseResult
+from napari_medvlm.evaluation.ground.outcomes import Outcome, PhraseResult, scored_regions
+from napari_medvlm.evaluation.plots.figure_files import write_svg
+from napari_medvlm.evaluation.plots.group_means import (
+    MAX_GROUPS,
+    Group,
+    draw_group_means,
+    figure_size,
+)
+from napari_medvlm.evaluation.plots.reliability import draw_reliability
 from napari_medvlm.evaluation.references.image_stack import read_stack
 from napari_medvlm.evaluation.runs.report import WORST, boxed, open_command, write_page
 
@@ -32,17 +41,47 @@ def write_report(
     out: Path,
     summary: Mapping[str, Any],
     settings: Mapping[str, Any],
-    cases: Sequence[Case],
-    outcomes: Sequence[Outcome],
+    scored: Sequence[tuple[Case, Outcome]],
 ) -> Path:
-    """Write ``report.html``; its path."""
-    by_name = {case.name: case for case in cases}
-    results = [(o.case, result) for o in outcomes for result in o.results if result.wanted]
-    results.sort(key=lambda pair: pair[1].iou)
-    worst = [_report_row(by_name[name], result) for name, result in results[:WORST]]
-    rows = [_bare_row(o.case, result) for o in outcomes for result in o.results]
-    content = {"summary": summary, "settings": settings, "worst": worst, "rows": rows}
+    """Write ``report.html``, and ``classes`` and ``scores`` as SVG and PDF; its path."""
+    results = [(case, result) for case, outcome in scored for result in outcome.results]
+    rows = [_bare_row(case.name, result) for case, result in results]
+    wanted = sorted((pair for pair in results if pair[1].wanted), key=lambda pair: pair[1].iou)
+    content = {
+        "summary": summary,
+        "settings": settings,
+        "worst": [_report_row(*pair) for pair in wanted[:WORST]],
+        "rows": rows,
+        "most_groups": MAX_GROUPS,
+        "drawings": _drawings(out, summary, [outcome for _, outcome in scored]),
+    }
     return write_page(out, "ground/report.html.j2", content)
+
+
+def _drawings(out: Path, summary: Mapping[str, Any], outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Write ``classes`` and ``scores`` as SVG and PDF; their SVG elements by name.
+
+    A figure is missing if there is nothing to draw in it.
+    """
+    drawings = {}
+    groups = [_group(name, means, outcomes) for name, means in summary["classes"].items()]
+    if any(group.values for group in groups):
+        draw = partial(draw_group_means, groups=groups, metric="IoU")
+        drawings["classes"] = write_svg(out, "classes", draw, figure_size(groups))
+    scored = [region for outcome in outcomes for region in scored_regions(outcome)]
+    if scored:
+        confidence, correct = zip(*scored, strict=True)
+        draw = partial(draw_reliability, confidence=confidence, correct=correct, word="regions")
+        drawings["scores"] = write_svg(out, "scores", draw)
+    return drawings
+
+
+def _group(label: str, means: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Group:
+    """The IoU of each phrase of a class that is in the image."""
+    results = [result for outcome in outcomes for result in outcome.results]
+    ious = tuple(r.iou for r in results if r.wanted and r.label == label)
+    ends = (means.get("intervals") or {}).get("miou")
+    return Group(label, ious, None if ends is None else (ends[0], ends[1]))
 
 
 def _bare_row(case: str, result: PhraseResult) -> ReportRow:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
-
-import numpy as np
 
 from napari_medvlm.evaluation.ground.class_precision import Precision, precision_by_class
 from napari_medvlm.evaluation.ground.outcomes import Outcome, PhraseResult
 from napari_medvlm.evaluation.ground.plan import Plan
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
+from napari_medvlm.evaluation.metrics.means import grouped, known_mean
+from napari_medvlm.evaluation.runs.cases import SkippedCase, skipped_rows
 from napari_medvlm.evaluation.runs.reasons import count_reasons
-from napari_medvlm.evaluation.runs.runner import SkippedCase
 
 Json = dict[str, Any]
 MASKS = ("dice", "nsd", "hd95_mm")
@@ -63,7 +63,7 @@ def figures(result: PhraseResult) -> Json:
     }
 
 
-def summary(outcomes: Sequence[Outcome], unused: Sequence[SkippedCase], plan: Plan) -> Json:
+def summary(outcomes: Sequence[Outcome], skipped: Sequence[SkippedCase], plan: Plan) -> Json:
     """The means of a run.
 
     For each phrase and each class over the images that have it, and over all (image, phrase)
@@ -85,22 +85,22 @@ def summary(outcomes: Sequence[Outcome], unused: Sequence[SkippedCase], plan: Pl
     precisions, note = precision_by_class(outcomes)
     classes = {
         label: means(own) | _precision(precisions.get(label)) | _intervals(outcomes, label)
-        for label, own in _by(results, "label").items()
+        for label, own in grouped(results, attrgetter("label")).items()
     }
     return {
         "task": "ground",
         "backend": plan.backend,
         "plan": plan.model_dump(mode="json"),
         "cases": len(outcomes),
-        "skipped": [{"case": skipped.case, "reason": skipped.reason} for skipped in unused],
-        "phrases": {phrase: means(own) for phrase, own in _by(results, "phrase").items()},
+        "skipped": skipped_rows(skipped),
+        "phrases": _means_by("phrase", results),
         "classes": classes,
-        "comparisons": {kind: means(own) for kind, own in _by(results, "compared").items() if kind},
+        "comparisons": _means_by("compared", [result for result in results if result.compared]),
         "reasons": count_reasons(result.reason for result in results if result.wanted),
         "asked": sum(bool(result.wanted) for result in results),
         "mean": means(results)
-        | {name: _mean(f[name] for f in classes.values()) for name in ("ap50", "ap")}
-        | {"seconds": _mean(outcome.seconds for outcome in outcomes)}
+        | {name: known_mean(f[name] for f in classes.values()) for name in ("ap50", "ap")}
+        | {"seconds": known_mean(outcome.seconds for outcome in outcomes)}
         | _intervals(outcomes),
         "note": note,
     }
@@ -109,12 +109,16 @@ def summary(outcomes: Sequence[Outcome], unused: Sequence[SkippedCase], plan: Pl
 def means(results: Sequence[PhraseResult]) -> Json:
     """The means over phrases on images."""
     pairs = [figures(result) for result in results if result.wanted]
-    summary_row: Json = {"miou": _mean(pair["iou"] for pair in pairs)}
+    summary_row: Json = {"miou": known_mean(pair["iou"] for pair in pairs)}
     for name in (*(f"acc{hit * 100:.0f}" for hit in HITS), "pointing", *MASKS):
-        summary_row[name] = _mean(pair[name] for pair in pairs)
+        summary_row[name] = known_mean(pair[name] for pair in pairs)
     summary_row["pairs"] = len(pairs)
     summary_row["false"] = sum(len(result.found) for result in results if not result.wanted)
     return summary_row
+
+
+def _means_by(attribute: str, results: Sequence[PhraseResult]) -> Json:
+    return {key: means(own) for key, own in grouped(results, attrgetter(attribute)).items()}
 
 
 def _intervals(outcomes: Sequence[Outcome], label: str | None = None) -> Json:
@@ -137,15 +141,3 @@ def _precision(precision: Precision | None) -> Json:
     if precision is None:
         return {"ap50": None, "ap": None}
     return {"ap50": precision.at_half, "ap": precision.mean}
-
-
-def _by(results: Iterable[PhraseResult], key: str) -> Mapping[str, list[PhraseResult]]:
-    groups: dict[str, list[PhraseResult]] = {}
-    for result in results:
-        groups.setdefault(getattr(result, key), []).append(result)
-    return dict(sorted(groups.items()))
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from napari_medvlm.evaluation.metrics.confidence_intervals import grouped_mean, interval_by_case
 
+T = TypeVar("T")
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Colours that colour-blind people tell apart (Okabe and Ito 2008)."""
 MAX_CASES = 200
-"""Number of single cases that are drawn for a curve."""
+"""Number of single cases that are drawn for a curve, evenly over their last values."""
 PANELS = {"dice": "Dice", "nsd": "NSD (surface Dice)"}
 """Metrics of segmentation that are drawn, and their titles."""
 
@@ -53,6 +56,13 @@ def curve_of(label: str, rows: Sequence[CaseCurve]) -> Curve:
     return Curve(label, tuple(mean), tuple(band), cases)
 
 
+def evenly(values: Sequence[T], number: int) -> list[T]:
+    """At most that many of the values, evenly over their order, the first and last among them."""
+    if len(values) <= number:
+        return list(values)
+    return [values[index] for index in np.linspace(0, len(values) - 1, number).astype(int)]
+
+
 def draw_curves(page: Any, panels: Mapping[str, Sequence[Curve]]) -> None:
     """Draw a panel with some curves for each metric, by its key in `PANELS`, on a figure."""
     from matplotlib.ticker import MaxNLocator
@@ -70,7 +80,8 @@ def draw_curves(page: Any, panels: Mapping[str, Sequence[Curve]]) -> None:
 
 def _draw_curve(axes: Any, curve: Curve, color: str) -> None:
     steps = range(1, len(curve.mean) + 1)
-    for values in curve.cases[:MAX_CASES] if len(curve.cases) > 1 else ():
+    cases = sorted(curve.cases, key=lambda values: values[-1])
+    for values in evenly(cases, MAX_CASES) if len(cases) > 1 else ():
         axes.plot(steps, values, color=color, alpha=0.25, linewidth=0.7)
     known = [ends is not None for ends in curve.band]
     if any(known):

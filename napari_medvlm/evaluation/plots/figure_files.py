@@ -27,6 +27,12 @@ def svg(draw: Draw, size: tuple[float, float] = SIZE) -> str:
     return text[text.index("<svg") :]
 
 
+def write_svg(folder: Path, name: str, draw: Draw, size: tuple[float, float] = SIZE) -> str:
+    """Write a figure as `write_figure` does; its ``<svg>`` element for a page."""
+    write_figure(folder, name, draw, size)
+    return svg(draw, size)
+
+
 def write_figure(
     folder: Path, name: str, draw: Draw, size: tuple[float, float] = SIZE
 ) -> tuple[Path, Path]:

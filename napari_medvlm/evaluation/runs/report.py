@@ -89,35 +89,38 @@ def _with_contents(page: str) -> str:
 
 
 def figure(value: float | None, digits: int = 3) -> str:
-    """A number for people."""
-    return NONE if value is None else f"{value:.{digits}f}"
+    """A number for people; what rounds to zero has no sign."""
+    return NONE if value is None else f"{value:z.{digits}f}"
 
 
 def percent(value: float | None) -> str:
     """A share for people."""
-    return NONE if value is None else f"{100 * value:.1f} %"
+    return NONE if value is None else f"{100 * value:z.1f} %"
 
 
 def span(ends: Sequence[float] | None, digits: int = 3) -> str:
     """A confidence interval for people; nothing where there is none."""
-    return "" if not ends else f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}"
+    return "" if not ends else f"{figure(ends[0], digits)} to {figure(ends[1], digits)}"
 
 
 def percent_span(ends: Sequence[float] | None) -> str:
     """A confidence interval of a share, for people."""
-    return "" if not ends else f"{100 * ends[0]:.0f} to {100 * ends[1]:.0f} %"
+    return "" if not ends else f"{100 * ends[0]:z.0f} to {100 * ends[1]:z.0f} %"
 
 
 def signed(value: float | None, digits: int = 3) -> str:
-    """A difference for people, with its sign."""
-    return NONE if value is None else f"{value:+.{digits}f}"
+    """A difference for people, with its sign; what rounds to zero has none."""
+    if value is None:
+        return NONE
+    text = f"{value:+z.{digits}f}"
+    return text if float(text) else text.removeprefix("+")
 
 
 def signed_span(ends: Sequence[float | None], digits: int = 3) -> str:
     """The confidence interval of a difference, for people; nothing where there is none."""
     low, high = ends
     known = low is not None and high is not None
-    return f"{low:+.{digits}f} to {high:+.{digits}f}" if known else ""
+    return f"{signed(low, digits)} to {signed(high, digits)}" if known else ""
 
 
 def pvalue(value: float | None) -> str:

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from operator import attrgetter
 from typing import Any, Protocol
 
 from napari_medvlm.data.errors import WorkerCrashed
@@ -49,7 +50,7 @@ class Worker(Protocol):
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """How a worker is made: the dotted name ``module:class``, and what it is given."""
+    """How a worker is made: a callable as ``module:name``, dotted in the module, and its plan."""
 
     name: str
     plan: Json
@@ -57,7 +58,7 @@ class WorkerSpec:
     def make(self) -> Worker:
         """A new worker, in this process."""
         module, _, attribute = self.name.partition(":")
-        worker: Worker = getattr(import_module(module), attribute)(self.plan)
+        worker: Worker = attrgetter(attribute)(import_module(module))(self.plan)
         return worker
 
 

@@ -16,10 +16,8 @@ from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.mask import BoolArray, Mask
 from napari_medvlm.data.text import did_you_mean
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.runs.runner import SkippedCase
+from napari_medvlm.evaluation.runs.cases import EvaluationCase
 
-Skipped = SkippedCase
-"""A case that cannot be used, and why, in a sentence."""
 MAX_LABELS = 1000
 """More values than this are no labels; the largest atlases have some hundreds."""
 
@@ -55,33 +53,22 @@ class Structure(_Value):
     box: tuple[Index, Index] | None = None
 
 
-class Case(_Value):
+class Case(EvaluationCase):
     """An image and its labels.
 
     Attributes
     ----------
-    name
-        Unique in its data set.
     channel
         Which volume of a 4D image, from 0.
     structures
         What is in the labels, as far as the data set tells; if nothing, each value is one.
     """
 
-    name: str
     image: Path
     labels: Path
     layout: Layout
     channel: int | None = None
     structures: tuple[Structure, ...] = ()
-
-
-@dataclass(frozen=True)
-class Cases:
-    """What was found in a data set."""
-
-    cases: tuple[Case, ...]
-    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.references.label_objects import object_file
-from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, named
+from napari_medvlm.evaluation.runs.cases import Cases, SkippedCase
+from napari_medvlm.evaluation.segment.cases import Case, Layout, named
 from napari_medvlm.evaluation.segment.nnunet_datasets import ENDINGS, msd, nnunet, with_files
 from napari_medvlm.io.dicom.folder import holds_dicom
 
@@ -21,7 +22,7 @@ def find_cases(
     channel: int | None = None,
     patterns: tuple[str, str] = ("{case}", "{case}"),
     names: Mapping[int, str] | None = None,
-) -> Cases:
+) -> Cases[Case]:
     """The cases of a data set, in order of name.
 
     Parameters
@@ -73,7 +74,7 @@ def _pairs(
     patterns: tuple[str, str],
     channel: int | None,
     names: Mapping[int, str],
-) -> Cases:
+) -> Cases[Case]:
     of_image, matching = (_matching(f, p) for f, p in zip((images, labels), patterns, strict=True))
     of_image = {name: path for name, path in of_image.items() if path not in (images, labels)}
     of_label, skipped = _label_files(matching)
@@ -85,12 +86,12 @@ def _pairs(
             "--label-pattern.",
         )
     skipped += [
-        Skipped(name, f"There is no label image for {path.name}.")
+        SkippedCase(name, f"There is no label image for {path.name}.")
         for name, path in of_image.items()
         if name not in matching
     ]
     skipped += [
-        Skipped(name, f"There is no image for the labels {path.name}.")
+        SkippedCase(name, f"There is no image for the labels {path.name}.")
         for name, path in of_label.items()
         if name not in of_image
     ]
@@ -105,14 +106,14 @@ def _pairs(
     return Cases(tuple(cases), tuple(skipped))
 
 
-def _label_files(matching: Mapping[str, Path]) -> tuple[dict[str, Path], list[Skipped]]:
+def _label_files(matching: Mapping[str, Path]) -> tuple[dict[str, Path], list[SkippedCase]]:
     """The labels of each case, and cases whose folder has not exactly one file of objects."""
     files, skipped = {}, []
     for name, path in matching.items():
         try:
             files[name] = object_file(path) if path.is_dir() else path
         except InvalidReference as error:
-            skipped.append(Skipped(name, error.message))
+            skipped.append(SkippedCase(name, error.message))
     return files, skipped
 
 
@@ -149,7 +150,7 @@ def _matching(folder: Path, pattern: str) -> dict[str, Path]:
     return files
 
 
-def _npz(images: Path, labels: Path | None, names: Mapping[int, str]) -> Cases:
+def _npz(images: Path, labels: Path | None, names: Mapping[int, str]) -> Cases[Case]:
     folder = labels or images
     files = {path.stem: (path, folder / path.name) for path in sorted(images.glob("[!.]*.npz"))}
     return with_files(files, Layout.CVPR25, None, named(names))

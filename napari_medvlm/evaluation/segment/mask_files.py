@@ -18,7 +18,7 @@ def mask_path(out: Path, case: str, structure: str) -> Path:
     return out / "masks" / safe(case) / f"{safe(structure)}.nii.gz"
 
 
-def save_masks(out: Path, cases: Sequence[Case], outcomes: Sequence[Outcome]) -> None:
+def save_masks(out: Path, scored: Sequence[tuple[Case, Outcome]]) -> None:
     """Write the mask after the last interaction of each structure, on the grid of its image.
 
     Files that exist are overwritten; an empty mask is a file without a voxel.
@@ -32,9 +32,8 @@ def save_masks(out: Path, cases: Sequence[Case], outcomes: Sequence[Outcome]) ->
     """
     from napari_medvlm.io import write_mask
 
-    by_name = {case.name: case for case in cases}
-    for outcome in outcomes:
-        volume = load(by_name[outcome.case]).volume
+    for case, outcome in scored:
+        volume = load(case).volume
         for attempt in outcome.attempts:
             mask = np.zeros(volume.shape, bool)
             if attempt.mask is not None:

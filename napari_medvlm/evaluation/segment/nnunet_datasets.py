@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_medvlm.data.errors import DAMAGED, InvalidReference
-from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, Structure
+from napari_medvlm.evaluation.runs.cases import Cases, SkippedCase
+from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure
 
 ENDINGS = (
     *(".rtstruct.dcm", ".labelmap.dcm", ".seg.dcm", ".dcm", ".seg.nrrd"),
@@ -20,7 +21,7 @@ NOT_STRUCTURES = {"background", "ignore"}
 """Names in nnU-Net's ``dataset.json`` that are no structures."""
 
 
-def nnunet(root: Path, labels: Path | None, channel: int) -> Cases:
+def nnunet(root: Path, labels: Path | None, channel: int) -> Cases[Case]:
     """The training cases of nnU-Net's raw data; errors as of `layouts.find_cases`."""
     content = _dataset(root)
     ending = content.get("file_ending", ".nii.gz")
@@ -94,7 +95,7 @@ def _values(name: str, values: list[Any]) -> tuple[int, ...]:
         ) from None
 
 
-def msd(root: Path, channel: int) -> Cases:
+def msd(root: Path, channel: int) -> Cases[Case]:
     """The training cases of the Decathlon; errors as of `layouts.find_cases`."""
     content = _dataset(root)
     structures = tuple(_structures(_mapping(content, "labels", root)))
@@ -123,13 +124,14 @@ def with_files(
     layout: Layout,
     channel: int | None,
     structures: tuple[Structure, ...],
-) -> Cases:
+) -> Cases[Case]:
     """The cases whose files are there."""
     cases, skipped = [], []
     for name, (image, labels) in listed.items():
         missing = [path for path in (image, labels) if not path.is_file()]
         if missing:
-            skipped.append(Skipped(name, f"There is no {missing[0].name} in {missing[0].parent}."))
+            reason = f"There is no {missing[0].name} in {missing[0].parent}."
+            skipped.append(SkippedCase(name, reason))
             continue
         cases.append(
             Case(

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.prompts import InitialMask
-from napari_medvlm.evaluation.runs.runner import CaseResult
+from napari_medvlm.evaluation.runs.cases import CaseResult
 
 
 class _Value(BaseModel):

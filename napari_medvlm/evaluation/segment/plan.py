@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
-from napari_medvlm.data.errors import BackendUnavailable, PromptNotSupported
+from napari_medvlm.data.errors import PromptNotSupported
 from napari_medvlm.data.prompts import Box, Lasso, Line, Point, Scribble
-from napari_medvlm.evaluation.runs.provenance import provenance as provenance_of
+from napari_medvlm.evaluation.runs.task import EvaluationPlan
 from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, PromptKind
 
 PROMPTS = {
@@ -25,7 +23,7 @@ MASKS = "masks"
 LIBRARIES = ("numpy", "scipy", "scikit-image", "SimpleITK")
 
 
-class Plan(BaseModel):
+class Plan(EvaluationPlan):
     """What the simulated user does and who segments.
 
     Attributes
@@ -44,11 +42,6 @@ class Plan(BaseModel):
         Names or values of the structures; all if none.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    backend: str = "embedded"
-    model: str | None = None
-    device: str = "cpu"
     interactions: int = Field(10, ge=1)
     first_prompt: PromptKind = PromptKind.POINT
     next_prompt: PromptKind = PromptKind.POINT
@@ -68,9 +61,8 @@ def require_able(plan: Plan) -> None:
     PromptNotSupported
         If it does not take one of the kinds, or boxes are to follow a box.
     """
+    plan.require_task(Task.SEGMENT, "segment")
     info = registry.info(plan.backend)
-    if Task.SEGMENT not in info.tasks:
-        raise BackendUnavailable(f"{info.title} does not segment.", "Choose another backend.")
     if plan.next_prompt is PromptKind.BOX:
         raise PromptNotSupported(
             "A box can only be the first prompt.",
@@ -82,8 +74,3 @@ def require_able(plan: Plan) -> None:
             raise PromptNotSupported(
                 f"{info.title} does not support {kind} prompts.", f"Choose from: {', '.join(able)}."
             )
-
-
-def provenance(plan: Plan) -> Mapping[str, str | None]:
-    """Versions of all that the figures depend on, the weights' digest, and the machine."""
-    return provenance_of(plan.backend, plan.model, LIBRARIES)

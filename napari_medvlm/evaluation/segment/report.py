@@ -50,13 +50,12 @@ def write_report(
     out: Path,
     summary: Mapping[str, Any],
     settings: Mapping[str, Any],
-    cases: Sequence[Case],
-    outcomes: Sequence[Outcome],
+    scored: Sequence[tuple[Case, Outcome]],
 ) -> Path:
     """Write ``report.html``, and its curves as ``curves.svg`` and ``curves.pdf``; its path."""
-    rows = [_report_row(out, outcome.case, a) for outcome in outcomes for a in outcome.attempts]
+    rows = [_report_row(out, case.name, a) for case, outcome in scored for a in outcome.attempts]
     rows.sort(key=lambda row: row.attempt.steps[-1].dice)
-    by_name = {case.name: case for case in cases}
+    by_name = {case.name: case for case, _ in scored}
     content = {
         "summary": summary,
         "settings": settings,
@@ -64,7 +63,7 @@ def write_report(
         "rows": rows,
     }
     if rows:
-        draw = partial(draw_curves, panels=_panels(outcomes))
+        draw = partial(draw_curves, panels=_panels([outcome for _, outcome in scored]))
         content["curves"] = svg(draw)
         write_figure(out, "curves", draw)
     return write_page(out, "segment/report.html.j2", content)

@@ -15,16 +15,19 @@ from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.data.geometry.grid import require_same_grid
 from napari_medvlm.data.prompts import InitialMask
 from napari_medvlm.evaluation.metrics.segmentation import scores
-from napari_medvlm.evaluation.runs.provenance import hardware, library_versions
+from napari_medvlm.evaluation.runs.cases import Cases, SkippedCase
+from napari_medvlm.evaluation.runs.evaluate import write_results
+from napari_medvlm.evaluation.runs.provenance import library_versions
 from napari_medvlm.evaluation.runs.report import require_libraries
-from napari_medvlm.evaluation.runs.run_folder import HARDWARE, RunFolder, alone_in
-from napari_medvlm.evaluation.runs.runner import require_measured
+from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in
+from napari_medvlm.evaluation.runs.runner import require_measured, run_settings, store
+from napari_medvlm.evaluation.runs.task import Results
 from napari_medvlm.evaluation.segment.case_reader import integer_labels_of, load
-from napari_medvlm.evaluation.segment.cases import Case, Cases, Layout, Skipped, present
+from napari_medvlm.evaluation.segment.cases import Case, Layout, present
 from napari_medvlm.evaluation.segment.datasets import find_cases
-from napari_medvlm.evaluation.segment.evaluate import keep, write_all
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
 from napari_medvlm.evaluation.segment.plan import LIBRARIES, MASKS, Plan
+from napari_medvlm.evaluation.segment.task import TASK
 from napari_medvlm.evaluation.studies.strata import Columns, store_columns
 from napari_medvlm.io import read_volume
 
@@ -50,7 +53,7 @@ class MaskFolders:
     names: Mapping[int, str] | None = None
     patterns: tuple[str, str] = ("{case}", "{case}")
 
-    def find(self) -> Cases:
+    def find(self) -> Cases[Case]:
         """Its cases, whose ``image`` is the predicted mask; errors as of `find_cases`."""
         return find_cases(
             Layout.PAIRS, self.masks.absolute(), self.labels.absolute(),
@@ -103,30 +106,23 @@ def score_masks(
     """
     require_libraries("surface_distance")
     dataset, of_image = folders.find(), folders.images_by_case()
-    settings = {
-        "task": "segment",
-        "plan": plan.model_dump(mode="json"),
-        "data": folders.record(),
-        "provenance": library_versions(LIBRARIES),
-        HARDWARE: [hardware()],
-    }
-    cases, outcomes, skipped = [], [], list(dataset.skipped)
+    record = {"data": folders.record(), "provenance": library_versions(LIBRARIES)}
+    scored, skipped = [], list(dataset.skipped)
     with alone_in(out):
-        folder = RunFolder(out, settings)
+        folder = RunFolder(out, run_settings(TASK, plan, record))
         for number, pair in enumerate(dataset.cases):
             progress(number / len(dataset.cases), pair.name)
             case = pair.model_copy(update={"image": of_image.get(pair.name, pair.labels)})
             try:
                 outcome = _scored(case, pair.image, plan)
             except MedVLMError as error:
-                skipped.append(Skipped(pair.name, error.message))
+                skipped.append(SkippedCase(pair.name, error.message))
                 continue
-            cases.append(case)
-            outcomes.append(keep(folder, case, outcome))
+            scored.append((case, store(TASK, folder, case, outcome)))
         if columns is not None:
             store_columns(out, columns)
-        summary = write_all(out, plan, cases, outcomes, skipped)
-    require_measured(len(summary["structures"]), skipped, out)
+        summary = write_results(TASK, Results(out, plan, scored, skipped))
+    require_measured(bool(summary["structures"]), skipped, out)
     return summary
 
 

@@ -1,4 +1,4 @@
-"""One case that was measured in memory, kept as a run on disk like any other."""
+"""A run on disk of a single case that was measured in memory."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import numpy as np
 from napari_medvlm.data.errors import InvalidImage, MedVLMError
 from napari_medvlm.data.mask import BoolArray
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.runs.provenance import hardware
+from napari_medvlm.evaluation.runs.evaluate import task_provenance, write_results
 from napari_medvlm.evaluation.runs.report import require_libraries
-from napari_medvlm.evaluation.runs.run_folder import HARDWARE, RunFolder, alone_in
-from napari_medvlm.evaluation.segment import evaluate
+from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in
+from napari_medvlm.evaluation.runs.runner import run_settings, store
+from napari_medvlm.evaluation.runs.task import Results
 from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure
-from napari_medvlm.evaluation.segment.evaluate import DataSet, write_all
+from napari_medvlm.evaluation.segment.evaluate import DataSet
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
-from napari_medvlm.evaluation.segment.plan import Plan, provenance
+from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.segment.task import TASK
 from napari_medvlm.io import read_volume, write_mask
 from napari_medvlm.io.writers import write_image
 
@@ -51,20 +53,14 @@ def write_single(  # what was measured, and where to
     if _is_in_its_file(volume):
         case = case.model_copy(update={"image": volume.source})
     data = DataSet(Layout.PAIRS, case.image, case.labels)
-    settings = {
-        "task": "segment",
-        "plan": plan.model_dump(mode="json"),
-        "data": data.record(),
-        "provenance": dict(provenance(plan)),
-        HARDWARE: [hardware()],
-    }
+    record = {"data": data.record(), "provenance": task_provenance(TASK, plan)}
     with alone_in(out):
-        folder = RunFolder(out, settings)
+        folder = RunFolder(out, run_settings(TASK, plan, record))
         if case.image != volume.source:
             _write_image(case.image, volume)
         write_mask(case.labels, truth * np.uint16(structure.values[0]), volume)
-        stored = evaluate.keep(folder, case, Outcome(case=case.name, attempts=(attempt,)))
-        return write_all(out, plan, [case], [stored])
+        stored = store(TASK, folder, case, Outcome(case=case.name, attempts=(attempt,)))
+        return write_results(TASK, Results(out, plan, [(case, stored)]))
 
 
 def _is_in_its_file(volume: Volume) -> bool:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from napari_medvlm.evaluation.metrics.confidence_intervals import interval_by_case
+from napari_medvlm.evaluation.metrics.means import known_mean
 from napari_medvlm.evaluation.metrics.segmentation import area_under, challenge_nsd, interactions_to
+from napari_medvlm.evaluation.runs.cases import SkippedCase, skipped_rows
 from napari_medvlm.evaluation.runs.reasons import count_reasons
-from napari_medvlm.evaluation.segment.cases import Skipped
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.simulated_user import PromptKind
@@ -47,7 +45,7 @@ def figures(attempt: Attempt, plan: Plan) -> Json:
         values[f"missed{wanted * 100:.0f}"] = float(reached is None)
     values["dsc_auc"] = area_under(dice)
     values["nsd_auc"] = area_under(challenge_nsd([step.nsd for step in counted], dice))
-    values["seconds"] = _mean(step.seconds for step in steps)
+    values["seconds"] = known_mean(step.seconds for step in steps)
     values["memory_mib"] = attempt.memory_mib
     values["failed"] = sum(bool(step.problem) for step in steps)
     return values
@@ -60,7 +58,7 @@ def auc_max(plan: Plan) -> int:
 
 def summary(
     outcomes: Sequence[Outcome],
-    skipped: Sequence[Skipped],
+    skipped: Sequence[SkippedCase],
     plan: Plan,
     columns: Columns | None = None,
 ) -> Json:
@@ -85,7 +83,7 @@ def summary(
         "plan": plan.model_dump(mode="json"),
         "auc_max": auc_max(plan),
         "cases": len(outcomes),
-        "skipped": [{"case": s.case, "reason": s.reason} for s in skipped],
+        "skipped": skipped_rows(skipped),
         "absent": absent,
         "reasons": count_reasons(step.problem for step in steps),
         "asked": len(steps),
@@ -176,12 +174,7 @@ def _means(rows: Sequence[Json]) -> Json:
         elif name == "memory_mib":
             result[name] = max((v for v in column if v is not None), default=None)
         elif isinstance(first, list):
-            result[name] = [_mean(step_values) for step_values in zip(*column, strict=True)]
+            result[name] = [known_mean(step_values) for step_values in zip(*column, strict=True)]
         else:
-            result[name] = _mean(column)
+            result[name] = known_mean(column)
     return result
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None and not math.isnan(value)]
-    return float(np.mean(known)) if known else None

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_medvlm.evaluation.plots.curves import COLORS, PANELS, Curve, curve_of, draw_curves
 from napari_medvlm.evaluation.plots.figure_files import svg, write_figure
-from napari_medvlm.evaluation.runs.report import require_libraries, write_page
+from napari_medvlm.evaluation.runs.report import figure, require_libraries, signed, write_page
 from napari_medvlm.evaluation.runs.run_folder import write_json, write_text
 from napari_medvlm.evaluation.runs.tables import escaped, write_csv
 from napari_medvlm.evaluation.studies.measured_run import MeasuredRun, last_of
@@ -119,13 +119,13 @@ def latex(comparison: Mapping[str, Any]) -> str:
 
 
 def _latex_row(name: str, row: Json) -> str:
-    difference = f"{row['difference']:+.3f}"
+    difference = signed(row["difference"])
     if row["low"] is not None:
-        difference += f" [{row['low']:+.3f}, {row['high']:+.3f}]"
+        difference += f" [{signed(row['low'])}, {signed(row['high'])}]"
     cells = (
-        escaped(NAMES[name]), f"{row['a']:.3f}", f"{row['b']:.3f}", difference,
+        escaped(NAMES[name]), figure(row["a"]), figure(row["b"]), difference,
         *(_latex_p(row[key]) for key in ("p_holm", "p_permutation_holm")),
-        *("--" if row[key] is None else f"{row[key]:+.2f}" for key in ("effect", "d")),
+        *("--" if row[key] is None else signed(row[key], 2) for key in ("effect", "d")),
     )  # fmt: skip
     return " & ".join(cells) + r" \\"
 

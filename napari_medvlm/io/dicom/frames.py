@@ -16,7 +16,7 @@ from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.volume import ASSUMED, Window
 from napari_medvlm.io.dicom.frame_order import frame_order
-from napari_medvlm.io.dicom.header import COPY_AGAIN, integer, item, number, numbers
+from napari_medvlm.io.dicom.header import COPY_AGAIN, integer, item, number, numbers, text
 from napari_medvlm.io.dicom.header_values import find, pixel_mm, rescale, thickness, unit, window
 from napari_medvlm.io.dicom.mosaic import Mosaic, mosaic_of
 from napari_medvlm.io.dicom.multi_volume import Label, labels_of
@@ -123,6 +123,12 @@ def _frame_count(path: Path, header: Dataset) -> int:
     """Checked before anything of that many is made."""
     rows, columns = integer(path, header, "Rows", 0), integer(path, header, "Columns", 0)
     count = integer(path, header, "NumberOfFrames", 1) or 1
+    if count > 1 and text(header, "DimensionOrganizationType").startswith("TILED"):
+        raise InvalidImage(
+            f"{path.name} is one large picture, cut into {count} tiles, as slides of a microscope "
+            "are; tiles are not slices.",
+            "Export a region of it as a picture, for instance with QuPath or OpenSlide.",
+        )
     if not rows or not columns:
         raise InvalidImage(f"{path.name} holds no image: {rows} x {columns} pixels.", COPY_AGAIN)
     require_memory(path, 4.0 * rows * columns * count * integer(path, header, "SamplesPerPixel", 1))

@@ -14,13 +14,16 @@ import numpy as np
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.volume import ASSUMED, Window
-from napari_medvlm.io.dicom.header import COPY_AGAIN, first_number, item, number, numbers
+from napari_medvlm.io.dicom.header import COPY_AGAIN, first_number, item, number, numbers, text
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 LARGEST = 1e30
 """What intensities may be multiplied by, or shifted by, and still be told apart in 32 bits."""
+PROJECTIONS = ("CR", "DX", "IO", "MG", "PX", "RF", "RG", "XA")
+"""Modalities of projections: an object is magnified by its distance from the detector."""
+AT_DETECTOR = "The pixel spacing is the pixel spacing at the detector; the patient is magnified."
 CENTIMETRES = 3
 """The code for that unit in the regions of an ultrasound picture."""
 
@@ -73,10 +76,11 @@ def pixel_mm(
     """
     known: dict[str, tuple[str, ...]] = {
         "PixelSpacing": (),
-        "ImagerPixelSpacing": (
-            "The pixel spacing is the pixel spacing at the detector; the patient is magnified.",
-        ),
+        "ImagerPixelSpacing": (AT_DETECTOR,),
         "NominalScannedPixelSpacing": ("The pixel spacing is that of the scanned film.",),
+        "ImagePlanePixelSpacing": (
+            "The pixel spacing is that of the image plane; the patient is magnified.",
+        ),
     }
     for keyword, notes in known.items():
         spacing = find(path, groups, "PixelMeasuresSequence", keyword, 2, [header])
@@ -87,8 +91,17 @@ def pixel_mm(
                 f"{keyword} of {path.name} is {spacing.tolist()}; it must be above 0 mm.",
                 "Repair the header, or choose another series.",
             )
-        return spacing, notes
-    return _ultrasound_mm(header)
+        repeated = keyword == "PixelSpacing" and _is_at_detector(path, header, spacing)
+        return spacing, (AT_DETECTOR,) if repeated else notes
+    return _ultrasound_mm(path, header)
+
+
+def _is_at_detector(path: Path, header: Dataset, spacing: FloatArray) -> bool:
+    """Whether a projection's pixel spacing is that of the detector, repeated (PS3.3, 10.7.1.3)."""
+    if text(header, "Modality") not in PROJECTIONS or text(header, "PixelSpacingCalibrationType"):
+        return False
+    detector = numbers(path, header, "ImagerPixelSpacing", 2)
+    return detector is not None and bool(np.allclose(detector, spacing, rtol=1e-4))
 
 
 def thickness(path: Path, header: Dataset, groups: list[Dataset]) -> float:
@@ -138,8 +151,8 @@ def window(header: Dataset, groups: list[Dataset]) -> Window | None:
     return None
 
 
-def _ultrasound_mm(header: Dataset) -> tuple[FloatArray, tuple[str, ...]]:
-    """From the regions of an ultrasound picture if they agree; else 1 mm."""
+def _ultrasound_mm(path: Path, header: Dataset) -> tuple[FloatArray, tuple[str, ...]]:
+    """From the regions of an ultrasound picture if they agree; else 1 mm, in a pixel's shape."""
     found = set()
     for region in header.get("SequenceOfUltrasoundRegions") or []:
         units = [region.get(f"PhysicalUnits{axis}Direction") for axis in "YX"]
@@ -149,4 +162,10 @@ def _ultrasound_mm(header: Dataset) -> tuple[FloatArray, tuple[str, ...]]:
         )
     if len(found) == 1 and all(spacing := found.pop()):
         return np.array(spacing), ()
-    return np.ones(2), (f"The pixel spacing is unknown; {ASSUMED}",)
+    shape = numbers(path, header, "PixelAspectRatio", 2)
+    if shape is None or not (shape > 0).all() or shape[0] == shape[1]:
+        return np.ones(2), (f"The pixel spacing is unknown; {ASSUMED}",)
+    sides = f"{shape[0]:g} high and {shape[1]:g} wide"
+    return shape / shape.min(), (
+        f"The pixel spacing is unknown, a pixel is {sides}; for its shorter side {ASSUMED}",
+    )

@@ -62,8 +62,8 @@ def _shifted(raw: NDArray[Any], intercept: int, target: NDArray[Any]) -> bool:
 def _kind(header: Dataset) -> tuple[np.dtype[Any], int] | None:
     """The type of a value and how many of its bits count; None if it is nothing simple."""
     meta = getattr(header, "file_meta", {})
-    names = ("BitsAllocated", "BitsStored", "PixelRepresentation", "NumberOfFrames")
-    allocated, stored, signed, frames = (first_number(header, name) for name in names)
+    names = ("BitsAllocated", "BitsStored", "PixelRepresentation", "NumberOfFrames", "HighBit")
+    allocated, stored, signed, frames, high = (first_number(header, name) for name in names)
     if (
         str(meta.get("TransferSyntaxUID", "")) not in UNCOMPRESSED
         or text(header, "PhotometricInterpretation") not in ("MONOCHROME1", "MONOCHROME2")
@@ -72,6 +72,7 @@ def _kind(header: Dataset) -> tuple[np.dtype[Any], int] | None:
         or frames not in (None, 1)
         or stored is None
         or not 1 <= stored <= allocated
+        or (high is not None and high >= stored)
     ):
         return None
     return np.dtype(f"<{'i' if signed else 'u'}{int(allocated) // 8}"), int(stored)

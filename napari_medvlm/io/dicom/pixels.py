@@ -18,7 +18,7 @@ from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.io.dicom.compressed_size import require_stated_sizes
 from napari_medvlm.io.dicom.frames import Plane
-from napari_medvlm.io.dicom.header import COPY_AGAIN, guarded, integer, text
+from napari_medvlm.io.dicom.header import COPY_AGAIN, first_number, guarded, integer, text
 from napari_medvlm.io.dicom.jpeg_scans import mend_scans
 from napari_medvlm.io.dicom.native_pixels import fill_native
 
@@ -81,14 +81,19 @@ def _is_palette(plane: Plane) -> bool:
 
 def _dtype(planes: list[Plane]) -> type[np.generic]:
     """The least type that holds what the header says can occur."""
-    header, path = planes[0].header, planes[0].path
     if any(plane.has_table for plane in planes):
         return np.uint16 if all(plane.has_table for plane in planes) else np.float32
     if any(slope != 1 or intercept != int(intercept) for slope, intercept in _rescales(planes)):
         return np.float32
-    bits = integer(path, header, "BitsAllocated", 32)
-    signed = integer(path, header, "PixelRepresentation", 0)
-    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    kinds = {
+        (
+            integer(plane.path, plane.header, "BitsAllocated", 32),
+            bool(integer(plane.path, plane.header, "PixelRepresentation", 0)),
+        )
+        for plane in planes
+    }
+    low = min(-(2 ** (bits - 1)) if signed else 0 for bits, signed in kinds)
+    high = max(2 ** (bits - signed) - 1 for bits, signed in kinds)
     intercepts = [intercept for _, intercept in _rescales(planes)]
     low, high = low + int(min(intercepts)), high + int(max(intercepts))
     return _least(low, high)
@@ -196,8 +201,27 @@ def _frames(path: Path, wanted: list[int]) -> Iterator[NDArray[Any]]:
         require_stated_sizes(path, dataset)
         mend_scans(dataset)
     palette = dataset.get("PhotometricInterpretation") == "PALETTE COLOR"
+    unused = _bits_not_at_the_low_end(dataset)
     for frame in iter_pixels(dataset, indices=wanted, decoding_plugin=_decoder(dataset)):
+        if unused is not None:
+            frame = np.right_shift(np.left_shift(frame, unused[0]), unused[1])
         yield apply_color_lut(frame, dataset) if palette else frame
+
+
+def _bits_not_at_the_low_end(dataset: Dataset) -> tuple[int, int] | None:
+    """Unused bits above the stored ones, and all unused ones, where some lie below.
+
+    HighBit is free in files from before 2011, of ACR-NEMA mostly. The data set is changed so that
+    all its bits are decoded. None if the stored bits are the lowest, as they must be today.
+    """
+    names = ("BitsAllocated", "BitsStored", "HighBit")
+    allocated, stored, high = (first_number(dataset, name) for name in names)
+    if allocated is None or stored is None or high is None:
+        return None
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated or not stored <= high < allocated:
+        return None
+    dataset.BitsStored, dataset.HighBit = int(allocated), int(allocated) - 1
+    return int(allocated - 1 - high), int(allocated - stored)
 
 
 def _decoder(dataset: Dataset) -> str:

@@ -15,7 +15,7 @@ from napari_medvlm.io.dicom.pixels import interpolated, read_pixels
 from napari_medvlm.io.dicom.slice_gaps import Gaps, Stack
 from napari_medvlm.io.dicom.slices import stack
 from napari_medvlm.io.dicom.suv import Suv, suv_of
-from napari_medvlm.io.dicom.units import unit_of
+from napari_medvlm.io.dicom.units import NO_HU_IN_CAPTURE, is_plain_capture, unit_of
 from napari_medvlm.settings.privacy import names_somebody, words_of
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ def _unit(planes: list[Plane], suv: Suv) -> tuple[str | None, tuple[str, ...]]:
             return suv.unit, ()
         case "RTDOSE":
             return ("Gy" if text(header, "DoseUnits").upper() == "GY" else ""), ()
+        case "CT" if is_plain_capture(header):
+            return "", (NO_HU_IN_CAPTURE,)
         case modality:
             return unit_of([plane.rescale_type for plane in planes], modality)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from napari_medvlm.data.errors import InvalidImage, SeveralVolumes
 from napari_medvlm.io.dicom.frames import Plane
-from napari_medvlm.io.dicom.header import first_number
+from napari_medvlm.io.dicom.header import first_number, text
 from napari_medvlm.io.dicom.multi_volume import split
 from napari_medvlm.io.dicom.slice_gaps import Gaps, Stack, regular
 
@@ -34,13 +35,30 @@ def stack(planes: Sequence[Plane], frame: int | None, gaps: Gaps) -> Stack:
     InvalidImage
         If a choice is needed, or if the slices do not make one regular volume.
     """
+    notes: tuple[str, ...] = ()
     if all(plane.placed for plane in planes):
         _require_alike(planes)
+        notes = _shared_frame_of_reference(planes)
         chosen = _volume_at_places(planes, frame)
     else:
         chosen = _volume_by_file(planes, frame)
         _require_alike(chosen)
-    return regular(sorted(chosen, key=_height(chosen[0])), gaps)
+    regular_stack = regular(sorted(chosen, key=_height(chosen[0])), gaps)
+    return replace(regular_stack, notes=(*regular_stack.notes, *notes)) if notes else regular_stack
+
+
+def _shared_frame_of_reference(planes: Sequence[Plane]) -> tuple[str, ...]:
+    """See that the positions are of one space; a note where each file names one of its own."""
+    frames = [text(plane.header, "FrameOfReferenceUID") for plane in planes]
+    count = len(set(frames))
+    if count == 1:
+        return ()
+    if count == len(planes):
+        return (
+            "Each slice has a FrameOfReferenceUID of its own, as some anonymisers write; their "
+            "positions were taken to be of one space.",
+        )
+    raise _mixed(planes, f"slices of {count} frames of reference", frames)
 
 
 def _height(first: Plane) -> Callable[[Plane], float]:

@@ -32,6 +32,12 @@ LEAST_DOSE_BQ = 1e5
 """A dose below it was not written in becquerel."""
 NO_DATE = date(2000, 1, 2)
 DAY = timedelta(days=1)
+EARLY = timedelta(hours=1)
+"""How long before the injection a dynamic scan may begin."""
+HOURS_WITHOUT_A_DAY, MOST_HALF_LIVES = 8, 10
+"""The longest half-life for which the clock alone tells the day of the injection; after so many
+half-lives nothing is left that a scanner could see, so that one of the times is wrong."""
+MOST_KG = 650
 
 
 class _Unknown(Exception):  # a reason, not an error
@@ -109,6 +115,8 @@ def _weight_g(header: Dataset) -> float:
     weight_kg = first_number(header, "PatientWeight")
     if weight_kg is None or weight_kg <= 0:
         raise _Unknown("the header has no patient weight.")
+    if weight_kg > MOST_KG:
+        raise _Unknown(f"the header's weight, {weight_kg:g}, cannot be in kilograms.")
     return 1000 * weight_kg
 
 
@@ -131,8 +139,11 @@ def _dose_bq(headers: Sequence[Dataset]) -> float:
         case "START":
             half_life_s = _positive(administration, "RadionuclideHalfLife", "the half-life")
             scan = _scan_start(headers, half_life_s)
-            elapsed = (scan - _given_at(administration, scan)).total_seconds()
-            return dose * math.pow(2, -elapsed / half_life_s)
+            given = _given_at(administration, scan, half_life_s)
+            half_lives = (scan - given).total_seconds() / half_life_s
+            if half_lives > MOST_HALF_LIVES:
+                raise _Unknown(f"the scan began {half_lives:.0f} half-lives after the injection.")
+            return dose * math.pow(2, -half_lives)
         case other:
             raise _Unknown(f"decay is corrected to {other or 'an unknown time'}.")
 
@@ -165,16 +176,24 @@ def _into_scan(header: Dataset, half_life_s: float) -> timedelta:
     return timedelta(seconds=reference_ms / 1000 - average_s)
 
 
-def _given_at(administration: Dataset, scan: datetime) -> datetime:
-    """When the activity was given: within the day before the scan, also over midnight."""
+def _given_at(administration: Dataset, scan: datetime, half_life_s: float) -> datetime:
+    """When the activity was given: before the scan, or soon after the start of a dynamic one.
+
+    A date that cannot be, as some anonymisers write, is left aside; the clock alone stands for the
+    nearest such time within a day, also over midnight.
+    """
     exact = _date_time(text(administration, "RadiopharmaceuticalStartDateTime"))
-    if exact is not None and scan - DAY < exact <= scan:
+    longest = max(DAY, timedelta(seconds=MOST_HALF_LIVES * half_life_s))
+    if exact is not None and scan - longest < exact <= scan + EARLY:
         return exact
     clock = _clock(text(administration, "RadiopharmaceuticalStartTime"))
     if clock is None:
         raise _Unknown("the header has no injection time.")
+    if half_life_s > 3600 * HOURS_WITHOUT_A_DAY:
+        raise _Unknown("the header does not tell the day of the injection.")
     at = datetime.combine(scan.date(), clock)
-    return at if at <= scan else at - DAY
+    days = (at + n * DAY for n in (1, 0, -1))
+    return next(moment for moment in days if moment <= scan + EARLY)
 
 
 def _positive(values: Dataset, keyword: str, what: str) -> float:

@@ -45,6 +45,11 @@ PET_UNITS = {
     "STDDEV": "{SD}",
 }
 """By the Units of a PET series (PS3.3, C.8.9.1.1.3)."""
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+"""How the SOP classes of pictures of screens, films and documents begin."""
+NO_HU_IN_CAPTURE = (
+    "The intensities are not Hounsfield units: the file is a secondary capture, as of a screen."
+)
 SUV_UNITS = {
     "LBM": "g/ml{SUVlbm}",
     "LBMJAMES128": "g/ml{SUVlbm(James128)}",
@@ -95,6 +100,13 @@ def unit_of(types: Sequence[str], modality: str) -> tuple[str | None, tuple[str,
     return unit, (
         f"The intensities are not Hounsfield units: the header's Rescale Type is {stated[0]}.",
     )
+
+
+def is_plain_capture(header: Dataset) -> bool:
+    """Whether a file is a secondary capture whose intensities nothing rescales."""
+    uid = text(header, "SOPClassUID")
+    is_capture = uid == SECONDARY_CAPTURE or uid.startswith(f"{SECONDARY_CAPTURE}.")
+    return is_capture and "RescaleIntercept" not in header and "RescaleSlope" not in header
 
 
 def pet_unit(header: Dataset) -> str:

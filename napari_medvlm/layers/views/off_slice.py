@@ -95,7 +95,7 @@ class OffSlicePrompts:
         )
         if not wanted:
             return
-        layer.features = {"distance": [f"{prompt.distance_mm:+.1f} mm" for prompt in wanted]}
+        layer.features = {"distance": [f"{prompt.distance_mm:+z.1f} mm" for prompt in wanted]}
         colors = [POSITIVE if prompt.positive else NEGATIVE for prompt in wanted]
         layer.size = DIAMETER_MM / min(self._grid.spacing)
         layer.symbol = ["square" if prompt.is_box else "disc" for prompt in wanted]

@@ -7,8 +7,6 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -21,6 +19,7 @@ from napari_medvlm.io.archive.folder_archive import DicomTree
 from napari_medvlm.io.archive.servers import require_remembered
 from napari_medvlm.sessions.cases.case_list import Case, CaseList, Stopwatch, free_name
 from napari_medvlm.sessions.cases.own_results import keep, list_folder, restored
+from napari_medvlm.sessions.closeable import Closeable
 
 SUFFIX = ".cases.json"
 IMAGES = (".nii", ".nii.gz", ".mgz", ".mgh", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -30,7 +29,7 @@ NO_IMAGES = ("SEG", "SR", "PR", "KO", "DOC", "RTSTRUCT", "RTPLAN", "RTDOSE", "RE
 """Modalities of series that go with images and are none."""
 
 
-class CaseBook:
+class CaseBook(Closeable):
     """A list of cases with the file that it is kept in, written at each change as a whole.
 
     While it is open no other window may open it.
@@ -109,17 +108,6 @@ class CaseBook:
         if self._lock.is_locked:
             self._lock.release()
             self.path.with_suffix(".lock").unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def read_list(path: Path) -> CaseList:

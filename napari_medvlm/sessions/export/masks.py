@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from napari_medvlm.backends.models import registry
 from napari_medvlm.backends.models.files import weights_digest
+from napari_medvlm.backends.models.registry import OPTIONS
+from napari_medvlm.backends.models.resolve import resolve
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.io import Segment, write_mask, write_segments, write_separately
 from napari_medvlm.io.label_images import write_names
@@ -46,7 +47,7 @@ def with_weights(segments: Mapping[int, Segment]) -> dict[int, Segment]:
 def weights_of(model: str | None) -> str:
     """The `weights_digest` of a model; empty if it is not on this computer."""
     try:
-        location = (registry.resolve(model) or "").partition(registry.OPTIONS)[0]
+        location = (resolve(model) or "").partition(OPTIONS)[0]
     except BackendUnavailable:
         return ""
     if not location or not exists(location):

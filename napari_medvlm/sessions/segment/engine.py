@@ -19,7 +19,7 @@ from napari_medvlm.io.journal import Journal, notices_of
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Record
 from napari_medvlm.sessions.job_queue import emit_safely
-from napari_medvlm.sessions.segment.label_map import Box, Key, LabelMap, overlaps
+from napari_medvlm.sessions.segment.label_map import Box, Key, LabelMap
 from napari_medvlm.sessions.segment.predictions import Choice, Predictions
 from napari_medvlm.sessions.segment.requests import Requests
 from napari_medvlm.settings.chosen_models import require_chosen
@@ -62,7 +62,7 @@ class Engine:
         self.measurements: dict[int, Measurement] = {}
         self._volume = volume
         self._digests: dict[int, str] = {}
-        self._drawn: list[Box] = []
+        self._touched: set[int] = set()
         self._closing = threading.Event()
         self._measuring = ThreadPoolExecutor(1, thread_name_prefix="medvlm-measure")
         self._lock = threading.RLock()
@@ -127,8 +127,9 @@ class Engine:
         with self._lock:
             wanted = self._predictions.wanted(self.choice, anew)
         self._requests.drop(*wanted)
-        for key, request in wanted.items():
-            self._ask(key, request)
+        sent = self._requests.keys
+        for key in [key for key in wanted if key not in sent]:
+            self._ask(key, wanted[key])
 
     def redraw(self, box: Box) -> None:
         """Draw a box of the label map again, over what a person painted there."""
@@ -177,7 +178,10 @@ class Engine:
             prediction = self._predictions.accept(key, request, reply)
             self.ledger.note(prediction)
             self._note(prediction)
-        self.settle()
+        if self._predictions.waits_for_locked or getattr(self._settling, "again", None) is not None:
+            self.settle()
+        else:  # no other request depends on this mask
+            self._refresh()
         notes, self._noted = self._noted, reply.mask.notes
         for note in reply.mask.notes:
             if note not in notes:  # once, not at each click
@@ -210,16 +214,17 @@ class Engine:
 
     def _refresh(self) -> None:
         with self._lock:
-            box = self.label_map.update(self.ledger.now, self._predictions.known)
+            box = self.label_map.update(
+                self.ledger.now, self._predictions.known, self._predictions.take_answered()
+            )
+            self._touched |= self.label_map.take_touched()
             problems, self._predictions.problems = self._predictions.problems, []
         for problem in problems:
             self._failure = problem
             self.notices += (str(problem),)
             emit_safely(self.failed, problem)
         emit_safely(self.changed, box)
-        if box is not None:
-            with self._lock:
-                self._drawn.append(box)
+        if self._touched:
             with contextlib.suppress(RuntimeError):  # closed meanwhile
                 self._measuring.submit(self._measure)
 
@@ -228,12 +233,9 @@ class Engine:
         if self._closing.wait(MEASURED_AFTER_S):
             return
         with self._lock:
-            drawn, self._drawn = self._drawn, []
-        measured = set()
-        for object_id in self.ledger.now.objects:
-            shown = self.label_map.shown(object_id)
-            if object_id in self._digests and not (shown and overlaps(shown, drawn)):
-                continue
+            touched, self._touched = self._touched, set()
+        objects, measured = self.ledger.now.objects, set()
+        for object_id in (touched | (objects.keys() - self._digests.keys())) & objects.keys():
             mask = self.belonging(object_id)
             if self._digests.get(object_id) != mask.digest:
                 self.measurements[object_id] = measure(self._volume, mask)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,13 @@ from napari_medvlm.data.mask import BoolArray, Mask, bounding_box, unpacked
 from napari_medvlm.data.prompts import Prompt
 from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.ledger.state import LedgerState, LiveObject
+from napari_medvlm.sessions.segment.drawing_order import Box, DrawingOrder, MaskBoxes, Rank
 from napari_medvlm.sessions.segment.mask_edits import edited
 
 Key = tuple[int, int]
 """An object's id and the serial of the entry that last changed its prompts: it names a mask before
 edits by hand."""
 
-Box = tuple[slice, slice, slice]
 Labels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
 KEPT_BYTES = 256 * 2**20
 
@@ -32,11 +32,17 @@ class MaskStore:
     """Masks by key, eight voxels a byte; the oldest go when there are too many.
 
     What is gone is computed again when it is asked for: the ledger is the truth, this a cache.
+
+    Attributes
+    ----------
+    discards
+        How many masks are gone.
     """
 
     def __init__(self) -> None:
         self._packed: OrderedDict[tuple[int, ...], tuple[NDArray[np.uint8], Mask]] = OrderedDict()
         self._bytes = 0
+        self.discards = 0
 
     def __contains__(self, key: tuple[int, ...]) -> bool:
         return key in self._packed
@@ -62,6 +68,7 @@ class MaskStore:
         """Forget a mask, if it is there."""
         if key in self._packed:
             self._bytes -= self._packed.pop(key)[0].nbytes
+            self.discards += 1
 
     def discard_object(self, object_id: int) -> None:
         """Forget all masks of an object."""
@@ -105,21 +112,62 @@ class LabelMap:
         self._grid = grid
         self.labels: Labels = np.zeros(grid.shape, np.uint8)
         self._shown: dict[int, _Shown] = {}
-        self._order: tuple[int, ...] = ()
+        self._objects: Mapping[int, LiveObject] = {}
+        self._overlap = Overlap.NEWEST
+        self._order = DrawingOrder()
+        self._boxes = MaskBoxes()
+        self._touched: set[int] = set()
 
-    def update(self, moment: LedgerState, known: Callable[[LiveObject], Mask | None]) -> Box | None:
-        """Show the objects of a moment with the masks known; the box drawn anew, or `None`."""
-        order = tuple(live.info.id for live in sorted(moment.objects.values(), key=_rank(moment)))
-        touched = set(order) if _crossing(order, self._order) else set()
-        redrawn = [self._shown[i].mask.slices for i in touched & self._shown.keys()]
-        redrawn += [self._shown.pop(i).mask.slices for i in self._shown.keys() - set(order)]
-        for live in moment.objects.values():
-            redrawn += self._show(live, known)
-        self._order = order
+    def update(
+        self,
+        moment: LedgerState,
+        known: Callable[[LiveObject], Mask | None],
+        answered: AbstractSet[int] = frozenset(),
+    ) -> Box | None:
+        """Show the objects of a moment with the masks known; the box drawn anew, or `None`.
+
+        Parameters
+        ----------
+        moment
+            The objects. Those that are the same as at the last update are passed over.
+        known
+            The mask of an object, if it is computed.
+        answered
+            Ids of the objects of which masks were computed since the last update.
+        """
+        before, self._objects = self._objects, moment.objects
+        changed = [i for i, live in moment.objects.items() if before.get(i) is not live]
+        redrawn = [self._hide(i) for i in before.keys() - moment.objects.keys()]
+        redrawn += [self._shown[i].mask.slices for i in self._moved(moment, changed)]
+        for object_id in changed:
+            redrawn += self._show(moment.objects[object_id], known)
+        for object_id in answered & moment.objects.keys():
+            redrawn += self._show(moment.objects[object_id], known)
         box = _around(redrawn)
         if box is not None:
             self._draw(box)
         return box
+
+    def take_touched(self) -> frozenset[int]:
+        """Ids of the objects whose voxels may have changed since the last call."""
+        touched, self._touched = frozenset(self._touched), set()
+        return touched
+
+    def _hide(self, object_id: int) -> Box:
+        self._order.discard(object_id)
+        self._boxes.discard(object_id)
+        shown = self._shown.pop(object_id, None)
+        return (slice(0, 0),) * 3 if shown is None else shown.mask.slices
+
+    def _moved(self, moment: LedgerState, changed: Sequence[int]) -> list[int]:
+        """The objects that are shown and drawn over others than before, or under others."""
+        if moment.overlap is not self._overlap:
+            self._overlap = moment.overlap
+            changed = list(moment.objects)
+            self._touched |= moment.objects.keys()
+        rank = _rank(moment)
+        moved = [i for i in changed if self._order.set(i, rank(moment.objects[i]))]
+        return [i for i in moved if i in self._shown]
 
     def belonging(self, object_id: int, overlap: Overlap) -> Mask:
         """What belongs to an object by the overlap rule."""
@@ -131,18 +179,14 @@ class LabelMap:
         own = self.labels[shown.mask.slices] == object_id
         return replace(shown.mask, crop=own)
 
-    def shown(self, object_id: int) -> Mask | None:
-        """The mask that is shown of an object, before the overlap rule; `None` if there is none."""
-        shown = self._shown.get(object_id)
-        return None if shown is None else shown.mask
-
     def unanswered(self, moment: LedgerState) -> frozenset[int]:
         """Ids of the prompts that the masks shown do not yet follow."""
         return frozenset(
             prompt_id
             for live in moment.objects.values()
+            if (answered := self._answered(live)) is not live.prompts
             for prompt_id, prompt in live.prompts.items()
-            if self._answered(live).get(prompt_id) is not prompt
+            if answered.get(prompt_id) is not prompt
         )
 
     def _answered(self, live: LiveObject) -> Mapping[int, Prompt]:
@@ -164,6 +208,8 @@ class LabelMap:
         else:
             return []
         self._shown[live.info.id] = shown
+        self._boxes.set(live.info.id, shown.mask.slices)
+        self._touched.add(live.info.id)
         return [shown.mask.slices if before is None else _difference(before.mask, shown.mask)]
 
     def _lacks_edits(self, serials: frozenset[int], before: _Shown | None) -> bool:
@@ -194,31 +240,38 @@ class LabelMap:
             self._shown[object_id] = replace(shown, key=(object_id, -1))
 
     def _draw(self, box: Box) -> None:
-        if max(self._order, default=0) > np.iinfo(self.labels.dtype).max:
-            self.labels = self.labels.astype(np.min_scalar_type(max(self._order)))
+        """Draw a box of the labels from the topmost object down, until all voxels have one."""
+        if self._order.largest_id > np.iinfo(self.labels.dtype).max:
+            self.labels = self.labels.astype(np.min_scalar_type(self._order.largest_id))
         drawn = np.zeros([s.stop - s.start for s in box], self.labels.dtype)
+        free = np.ones(drawn.shape, bool)
+        overlapping = self._boxes.overlapping(box)
         for object_id in self._order:
-            shown = self._shown.get(object_id)
-            common = None if shown is None else _common(shown.mask, box)
-            if shown is not None and common is not None:
-                np.putmask(drawn[common[0]], shown.mask.crop[common[1]], object_id)
+            if object_id not in overlapping:
+                continue
+            mask = self._shown[object_id].mask
+            common = _common(mask, box)
+            if common is not None:
+                inside, crop = common[0], mask.crop[common[1]]
+                np.putmask(drawn[inside], crop & free[inside], object_id)
+                free[inside] &= ~crop
+            overlapping.discard(object_id)
+            if not overlapping or not free.any():
+                break
+        differs = self.labels[box] != drawn
+        self._touched.update(np.unique(self.labels[box][differs]).tolist())
+        self._touched.update(np.unique(drawn[differs]).tolist())
         self.labels[box] = drawn
 
 
-def _rank(moment: LedgerState) -> Any:
-    """A sorting key: whom later draws over earlier."""
+def _rank(moment: LedgerState) -> Callable[[LiveObject], Rank]:
+    """The rank of each object: those of higher rank are drawn over the others."""
 
-    def rank(live: LiveObject) -> tuple[bool, int]:
+    def rank(live: LiveObject) -> Rank:
         first = moment.overlap is Overlap.FIRST
         return live.info.locked, -live.info.id if first else live.changed
 
     return rank
-
-
-def _crossing(new: tuple[int, ...], old: tuple[int, ...]) -> bool:
-    """Whether objects that are in both orders stand in another sequence."""
-    both = set(new) & set(old)
-    return [i for i in new if i in both] != [i for i in old if i in both]
 
 
 def _around(boxes: list[Box]) -> Box | None:
@@ -251,11 +304,6 @@ def _within(mask: Mask, box: Box) -> BoolArray:
     if common is not None:
         voxels[common[0]] = mask.crop
     return voxels
-
-
-def overlaps(mask: Mask, boxes: Sequence[Box]) -> bool:
-    """Whether a mask lies in one of the boxes; an empty mask lies in all."""
-    return not mask.crop.size or any(_common(mask, box) is not None for box in boxes)
 
 
 def _common(mask: Mask, box: Box) -> tuple[Box, Box] | None:

@@ -52,6 +52,8 @@ class Predictions:
 
     Attributes
     ----------
+    waits_for_locked
+        Whether a mask could not be requested yet, as those of locked objects are not computed.
     problems
         Errors of stored masks that are damaged; those masks are empty, those edits left out.
     """
@@ -62,6 +64,11 @@ class Predictions:
         self._masks = MaskStore()
         self._edited = MaskStore()
         self._abandoned: set[Key] = set()
+        self._complete: dict[int, LiveObject] = {}
+        self._discards = 0
+        self._built: dict[Key, tuple[Choice, SegmentRequest]] = {}
+        self._answered: set[int] = set()
+        self.waits_for_locked = False
         self.problems: list[InvalidPrompt] = []
 
     def known(self, live: LiveObject) -> Mask | None:
@@ -76,12 +83,19 @@ class Predictions:
     def give_up(self, key: Key) -> None:
         """Ask no more for a mask that failed or was cancelled, until `forget`."""
         self._abandoned.add(key)
+        self._built.pop(key, None)
 
     def forget(self, key: Key) -> None:
         """Have a mask computed anew."""
         self._masks.discard(key)
         self._edited.discard_object(key[0])
         self._abandoned.discard(key)
+        self._built.pop(key, None)
+
+    def take_answered(self) -> frozenset[int]:
+        """Ids of the objects of which masks were computed since the last call."""
+        answered, self._answered = frozenset(self._answered), set()
+        return answered
 
     def wanted(self, choice: Choice, anew: Key | None = None) -> dict[Key, SegmentRequest]:
         """What must be asked now for the masks of all live objects.
@@ -95,15 +109,25 @@ class Predictions:
             A mask to ask of ``choice`` although the ledger names another backend for it.
         """
         requests: dict[Key, SegmentRequest] = {}
-        for live in self._ledger.now.objects.values():
+        self.waits_for_locked = False
+        if self._discards != self._masks.discards:
+            self._complete.clear()
+        for object_id, live in self._ledger.now.objects.items():
+            if self._complete.get(object_id) is live:
+                continue
             if key_of(live) not in self._masks:
                 self._resolve(live, choice, anew, requests)
+            if key_of(live) in self._masks:
+                self._complete[object_id] = live
+        self._discards = self._masks.discards
+        self._built = {key: self._built[key] for key in requests}
         return requests
 
     def accept(self, key: Key, request: SegmentRequest, reply: SegmentReply) -> Predicted:
         """Keep a mask that came back; the record of it for the ledger."""
-        self._masks[key] = reply.mask
+        self._store(key, reply.mask)
         self._edited.discard_object(key[0])
+        self._built.pop(key, None)
         return Predicted(
             object_id=key[0],
             serial=key[1],
@@ -114,6 +138,10 @@ class Predictions:
             voxels=reply.mask.voxels,
             seconds=round(reply.seconds, 4),
         )
+
+    def _store(self, key: Key, mask: Mask) -> None:
+        self._masks[key] = mask
+        self._answered.add(key[0])
 
     def _after_edits(self, live: LiveObject, mask: Mask) -> Mask:
         """A mask of the backend after the edits by hand of an object."""
@@ -143,12 +171,17 @@ class Predictions:
         cached = self._masks.get(key)
         if cached is not None:
             return cached
+        built = self._built.get(key)
+        if built is not None and built[0] == choice and key != anew:
+            requests[key] = built[1]
+            return None
         moment = self._ledger.moment(live.prompted)
         live = moment.objects[live.info.id]
         locked = [o for o in moment.objects.values() if o.info.locked and o.changed < live.prompted]
         masks = [(o, self._resolve(o, choice, anew, requests)) for o in locked]
         known = [self._after_edits(o, m) for o, m in masks if m is not None]
         if len(known) < len(masks):
+            self.waits_for_locked = True
             return None
         excluded = _union(known, self._volume.shape)
         try:
@@ -157,9 +190,10 @@ class Predictions:
             self.problems.append(error)
             mask = Mask.empty(self._volume.shape)
         if mask is not None:
-            self._masks[key] = mask
+            self._store(key, mask)
         elif key not in self._abandoned:
             requests[key] = self._request(live, excluded, choice, forced=key == anew)
+            self._built[key] = choice, requests[key]
         return mask
 
     def _request(

@@ -115,7 +115,7 @@ class Compared:
         change = self.volume_replayed_ml - self.volume_recorded_ml
         return (
             f"{self.name}: Dice {self.dice:.3f}, {self.volume_recorded_ml:.2f} mL then, "
-            f"{self.volume_replayed_ml:.2f} mL now ({change:+.2f} mL)"
+            f"{self.volume_replayed_ml:.2f} mL now ({change:+z.2f} mL)"
         )
 
 

@@ -75,11 +75,12 @@ class Requests:
 
     def drop(self, *but: Key) -> tuple[Key, ...]:
         """Cancel all requests except those with the given keys; returns the cancelled keys."""
+        retained = frozenset(but)
         with self._idle:
             dropped = [
                 pending_request
                 for pending_request in self._asked.values()
-                if pending_request.key not in but
+                if pending_request.key not in retained
             ]
             for pending_request in dropped:
                 del self._asked[pending_request.key[0]]
@@ -94,6 +95,12 @@ class Requests:
         """Objects whose mask is being computed."""
         with self._idle:
             return frozenset(self._asked)
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        """The keys of the masks that are being computed."""
+        with self._idle:
+            return frozenset(pending_request.key for pending_request in self._asked.values())
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait until no request runs and all callbacks returned; `False` after the timeout."""

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
-from napari_medvlm.data.errors import (
-    PromptNotSupported,
-    SessionFileError,
-)
+from napari_medvlm.data.errors import PromptNotSupported
 from napari_medvlm.data.interface.arguments import require_volume
 from napari_medvlm.data.prompts import Prompt, check_prompt, require_prompt
 from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Event, Overlap, Record
+from napari_medvlm.sessions.closeable import Closeable
+from napari_medvlm.sessions.earlier import check_image
 from napari_medvlm.sessions.request_sender import new_runner
 from napari_medvlm.sessions.segment import edits
 from napari_medvlm.sessions.segment.backend_choice import segmenting_backend
@@ -29,7 +27,7 @@ from napari_medvlm.settings.chosen_models import remember
 from napari_medvlm.worker.runner import Runner
 
 
-class SegmentationSession(MaskSession):
+class SegmentationSession(MaskSession, Closeable):
     """Objects in one volume, each the result of its prompts.
 
     Gestures return at once; masks follow, see `wait`. Signals may come on another thread.
@@ -277,17 +275,6 @@ class SegmentationSession(MaskSession):
         if self._owns_runner:
             self._runner.stop()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     # The way of every gesture: check, then write; masks follow.
 
     def _check(self, prompt: Prompt) -> None:
@@ -319,15 +306,3 @@ class SegmentationSession(MaskSession):
             return record
 
         self._engine.write(change_and_follow)
-
-
-def check_image(ledger: Ledger, volume: Volume) -> None:
-    """Raise `SessionFileError` unless the ledger is about the volume."""
-    if ledger.image.digest == volume.digest:
-        return
-    raise SessionFileError(
-        f"The session is about another image, {ledger.image.name} {ledger.image.shape}, "
-        f"than {volume.name} {volume.shape}.",
-        "Open the image that the session was made on"
-        + (f": {ledger.image.source}" if ledger.image.source else "."),
-    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import napari
 
-from napari_medvlm.widgets.commands import named_dock
+from napari_medvlm.widgets.commands import typed_dock
 from napari_medvlm.widgets.runtime.notify import guarded
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def ask_dock_of(viewer: napari.Viewer) -> AskDock:
     """The Ask dock of a viewer, opened if it is not open."""
-    return cast("AskDock", named_dock(viewer, "Ask"))
+    from napari_medvlm.widgets.ask.dock import AskDock
+
+    return typed_dock(viewer, "Ask", AskDock)
 
 
 @guarded

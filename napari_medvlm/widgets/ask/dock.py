@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
@@ -15,8 +16,10 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers.orientation import name_axes, orient
 from napari_medvlm.layers.question_objects import labels_among, masks_of, regions_of
+from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.sessions.ask.session import AskSession
+from napari_medvlm.sessions.earlier import EarlierSession
 from napari_medvlm.sessions.export.conversation import export
 from napari_medvlm.widgets.ask import commands
 from napari_medvlm.widgets.ask.attachments import Attachments, QuestionDraft
@@ -28,7 +31,7 @@ from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.dock import SessionDock
 from napari_medvlm.widgets.models.server_banner import ServerBanner
 from napari_medvlm.widgets.models.server_picker import ServerRow
-from napari_medvlm.widgets.open_image import EarlierConversation, Prepared, earlier_talk, prepare
+from napari_medvlm.widgets.open_image import Prepared, prepare
 from napari_medvlm.widgets.parts.dialogs import TALKS, ask_where_to_save
 from napari_medvlm.widgets.parts.progress import RunRow
 from napari_medvlm.widgets.parts.resume_bar import ResumeBar
@@ -112,26 +115,33 @@ class AskDock(SessionDock[AskSession]):
 
     def _open(self, layer: Image | None) -> None:
         self._end()
-        if layer is not None:
-            in_background(lambda: _prepared(layer), guarded(self._on_prepared))
+        if layer is None:
+            self._when_open.clear()
+        else:
+            in_background(lambda: (layer, prepare(layer, "ask")), guarded(self._on_prepared))
 
-    def _on_prepared(
-        self, prepared_image: tuple[Image, Prepared, EarlierConversation | None]
-    ) -> None:
-        layer, prepared, earlier = prepared_image
+    def _on_prepared(self, prepared_image: tuple[Image, Prepared]) -> None:
+        layer, prepared = prepared_image
         if layer is self.image.layer and self.session is None:
             self._begin(prepared.volume)
-            self.resume.offer(*([] if earlier is None else [earlier]))
+            self.resume.offer(*prepared.sessions)
+            self._run_when_open()
 
-    def _begin(self, volume: Volume, earlier: EarlierConversation | None = None) -> None:
-        """Talk about a volume, from the start or from where it ended."""
+    def resume_session(self, earlier: EarlierSession) -> None:
+        """Continue earlier conversations about the open image as they are on the disk now."""
+        self._begin(self._session().volume, earlier.path, earlier.reload())
+
+    def _begin(
+        self, volume: Volume, journal: Path | None = None, ledger: Ledger | None = None
+    ) -> None:
+        """Ask about a volume, from the start or from where it ended."""
         self._end()
         session = AskSession(
             volume,
             self.backend.name,
             self._runner,
-            journal=earlier.path if earlier else new_journal(ImageReference.of(volume), "ask"),
-            ledger=earlier.ledger if earlier else None,
+            journal=journal or new_journal(ImageReference.of(volume), "ask"),
+            ledger=ledger,
         )
         self.session = session
         self._opened += [session, self.reading.bind(session)]
@@ -252,7 +262,7 @@ class AskDock(SessionDock[AskSession]):
 
     def _lay_out(self) -> None:
         form = self._form = QFormLayout()
-        form.addRow("Image", self.image)
+        form.addRow("Image", self._image_row())
         form.addRow(self.quality)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
@@ -278,7 +288,7 @@ class AskDock(SessionDock[AskSession]):
         self.model.edit.textChanged.connect(lambda _: self._look_up_due.start())
         self.server.changed.connect(self._look_up_due.start)
         self.banner.allowed_changed.connect(guarded(self.server.fetch_models))
-        self.resume.accepted.connect(guarded(lambda e: self._begin(self._session().volume, e)))
+        self.resume.accepted.connect(guarded(self.resume_session))
         self.box.asked.connect(guarded(self.ask))
         self.box.left.connect(guarded(self.stop))
         self.box.menu.aboutToShow.connect(guarded(self._offer_templates))
@@ -292,11 +302,6 @@ class AskDock(SessionDock[AskSession]):
         talks.removed.connect(guarded(lambda talk: self._session().remove(talk)))
         self.reading.regenerate_requested.connect(guarded(self._again))
         self.reading.edit_requested.connect(guarded(self._edit))
-
-
-def _prepared(layer: Image) -> tuple[Image, Prepared, EarlierConversation | None]:
-    prepared = prepare(layer)
-    return layer, prepared, earlier_talk(prepared.volume)
 
 
 def _without_tools(backend: str, model: str | None) -> str:

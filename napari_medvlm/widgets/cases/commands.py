@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import napari
 
-from napari_medvlm.widgets.commands import named_dock
+from napari_medvlm.widgets.commands import typed_dock
 from napari_medvlm.widgets.runtime.notify import guarded
 
 if TYPE_CHECKING:
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 
 
 def cases_dock_of(viewer: napari.Viewer) -> CasesDock:
-    """The Cases dock of a viewer, opened if it is not there."""
+    """The Cases dock of a viewer, opened if it is not open."""
     from napari_medvlm.widgets.cases.dock import CasesDock
 
-    widget = named_dock(viewer, "Cases")
-    assert isinstance(widget, CasesDock)
-    return widget
+    return typed_dock(viewer, "Cases", CasesDock)
 
 
 @guarded

@@ -236,7 +236,7 @@ class ComparePanel(QWidget):
 def _texts(found: MaskComparison) -> dict[str, str]:
     """The figures as they are shown."""
     larger = found.b_ml - found.a_ml
-    share = f" ({100 * larger / found.a_ml:+.1f} %)" if found.a_ml else ""
+    share = f" ({100 * larger / found.a_ml:+z.1f} %)" if found.a_ml else ""
     return {
         "Dice": f"{found.dice:.4f}",
         "IoU": f"{found.iou:.4f}",
@@ -244,7 +244,7 @@ def _texts(found: MaskComparison) -> dict[str, str]:
         "HD95": NONE if found.hd95_mm is None else f"{found.hd95_mm:.2f} mm",
         "Volume A": f"{found.a_ml:.3f} mL",
         "Volume B": f"{found.b_ml:.3f} mL",
-        "Difference": f"B - A: {larger:+.3f} mL{share}",
+        "Difference": f"B - A: {larger:+z.3f} mL{share}",
     }
 
 

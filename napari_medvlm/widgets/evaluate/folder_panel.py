@@ -21,9 +21,10 @@ from qtpy.QtWidgets import (
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import Cancelled, InvalidReference, MedVLMError
+from napari_medvlm.evaluation.runs.runner import crashed
 from napari_medvlm.evaluation.runs.workers import Processes
 from napari_medvlm.evaluation.segment.cases import Layout
-from napari_medvlm.evaluation.segment.evaluate import DataSet, crashed, evaluate, worst_in
+from napari_medvlm.evaluation.segment.evaluate import DataSet, evaluate, worst_in
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.summary import sure_words
 from napari_medvlm.widgets.evaluate.open_case import show_case

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import napari
 
-from napari_medvlm.widgets.commands import named_dock
+from napari_medvlm.widgets.commands import typed_dock
 from napari_medvlm.widgets.runtime.notify import guarded
 
 if TYPE_CHECKING:
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 
 
 def follow_up_dock_of(viewer: napari.Viewer) -> FollowUpDock:
-    """The Follow-up dock of a viewer, opened if it is not there."""
+    """The Follow-up dock of a viewer, opened if it is not open."""
     from napari_medvlm.widgets.followup.dock import FollowUpDock
 
-    widget = named_dock(viewer, "Follow-up")
-    assert isinstance(widget, FollowUpDock)
-    return widget
+    return typed_dock(viewer, "Follow-up", FollowUpDock)
 
 
 @guarded

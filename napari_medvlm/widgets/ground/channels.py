@@ -11,7 +11,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QWidget
 
 from napari_medvlm.backends import registry
-from napari_medvlm.backends.models.registry import resolve
+from napari_medvlm.backends.models.resolve import resolve
 from napari_medvlm.data.errors import InvalidPrompt, MedVLMError
 from napari_medvlm.data.geometry.channels import channels_on_grid
 from napari_medvlm.data.volume import Volume

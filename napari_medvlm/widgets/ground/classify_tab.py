@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import QSignalBlocker, Qt, QUrl
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
+    QHBoxLayout,
     QHeaderView,
     QPlainTextEdit,
     QProgressBar,
+    QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -18,12 +21,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.backends.base import Task
-from napari_medvlm.backends.clip.zero_shot import load_descriptors
 from napari_medvlm.data.classification import LabelQuery
+from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import new_journal
+from napari_medvlm.language.descriptor_sheet import copy_for_user, load_sheet
 from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.sessions.classify import LabellingSession
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
@@ -64,6 +68,10 @@ class LabelsTab(QWidget):
             "Score each finding by its visual descriptors (Xplainer). Uncheck a "
             "descriptor to leave it out."
         )
+        self.edit_descriptors = QPushButton("Edit descriptors…")
+        self.edit_descriptors.setToolTip(
+            "Open your own copy of the findings and their descriptors. It is read at each run."
+        )
         self.only_region = QCheckBox("Selected region only")
         self.run = RunRow("Classify", "Estimate the probability of each label.")
         self.tree = QTreeWidget()
@@ -75,6 +83,7 @@ class LabelsTab(QWidget):
         self._failed = MainThreadQueue(show_all, self)
         self.run.run_requested.connect(guarded(self.judge))
         self.run.cancel_requested.connect(guarded(self.cancel))
+        self.edit_descriptors.clicked.connect(guarded(self.open_descriptors))
         self.tree.itemChanged.connect(guarded(self._on_checked))
 
     def bind(self, volume: Volume | None) -> None:
@@ -95,17 +104,36 @@ class LabelsTab(QWidget):
         if self.session is None:
             return
         labels = tuple(dict.fromkeys(filter(None, map(str.strip, self._lines()))))
-        known = load_descriptors() if self.describe.isChecked() else {}
+        sheet = load_sheet()
+        known = sheet.descriptors if self.describe.isChecked() else {}
         scope, region, model, device = self._where()
         query = LabelQuery(
             labels,
             self.exclusive.isChecked(),
             {label: known[label.lower()] for label in labels if label.lower() in known},
+            sheet.sentences,
             scope,
             region if self.only_region.isChecked() else None,
         )
         self.session.ask(query, self.backend.name, model, device)
         self.refresh()
+
+    def open_descriptors(self) -> None:
+        """Open the user's table of descriptors in the program of the system for YAML files.
+
+        Raises
+        ------
+        SettingsError
+            If it cannot be written.
+        """
+        try:
+            file = copy_for_user()
+        except OSError as error:
+            raise SettingsError(
+                f"The table of descriptors cannot be written: {error}.",
+                "Make the settings folder writable.",
+            ) from error
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(file)))
 
     def cancel(self) -> None:
         """Stop judging."""
@@ -159,9 +187,14 @@ class LabelsTab(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
         self.edit.setMaximumHeight(90)
-        for widget in (
-            self.edit, self.exclusive, self.describe, self.only_region, self.run, self.tree,
-        ):  # fmt: skip
+        described = QHBoxLayout()
+        described.addWidget(self.describe)
+        described.addWidget(self.edit_descriptors)
+        described.addStretch()
+        layout.addWidget(self.edit)
+        layout.addWidget(self.exclusive)
+        layout.addLayout(described)
+        for widget in (self.only_region, self.run, self.tree):
             layout.addWidget(widget)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
@@ -22,7 +23,9 @@ from napari_medvlm.layers.label_names import named_labels
 from napari_medvlm.layers.orientation import go_to, name_axes, orient
 from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.layers.region_layers import RegionLayers
+from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.sessions.earlier import EarlierSession
 from napari_medvlm.sessions.ground import GroundingSession
 from napari_medvlm.sessions.segment.colors import color_of
 from napari_medvlm.widgets.checks.panel import TrustFold
@@ -40,7 +43,8 @@ from napari_medvlm.widgets.open_image import Prepared, prepare
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.plain_text import PlainLabel
 from napari_medvlm.widgets.parts.progress import RunRow
-from napari_medvlm.widgets.runtime.notify import guarded
+from napari_medvlm.widgets.parts.resume_bar import ResumeBar
+from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
 
 if TYPE_CHECKING:
@@ -60,6 +64,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self._shown: dict[int, DisplayedRegion] = {}
         self._keys: dict[int, tuple[int, Region]] = {}
         self.quality = QualityNote()
+        self.resume = ResumeBar("Restore the phrases and the boxes of their regions.")
         self.channels = ChannelRows(napari_viewer, self.backend, self.model)
         self.phrases = PhraseList()
         self.report = ReportTab()
@@ -149,17 +154,38 @@ class GroundDock(SessionDock[GroundingSession]):
 
     def _open(self, layer: Image | None) -> None:
         self._end()
-        if layer is not None:
-            in_background(lambda: (layer, prepare(layer)), guarded(self._on_prepared))
+        if layer is None:
+            self._when_open.clear()
+        else:
+            in_background(lambda: (layer, prepare(layer, "ground")), guarded(self._on_prepared))
 
     def _on_prepared(self, result: tuple[Image, Prepared]) -> None:
         layer, prepared = result
-        if layer is not self.image.layer or self.session is not None:
-            return
-        volume = prepared.volume
-        journal = new_journal(ImageReference.of(volume), "ground")
-        session = GroundingSession(volume, self.backend.name, self._runner, journal=journal)
+        if layer is self.image.layer and self.session is None:
+            self._begin(prepared.volume)
+            self.resume.offer(*prepared.sessions)
+            self._run_when_open()
+
+    def resume_session(self, earlier: EarlierSession) -> None:
+        """Continue an earlier session of the open image as it is on the disk now."""
+        self._begin(self._session().volume, earlier.path, earlier.reload())
+        self.phrases.set_phrases(list(self._session().located))
+
+    def _begin(
+        self, volume: Volume, journal: Path | None = None, ledger: Ledger | None = None
+    ) -> None:
+        """Work on a volume, from the start or from a ledger."""
+        session = GroundingSession(
+            volume,
+            self.backend.name,
+            self._runner,
+            journal=journal or new_journal(ImageReference.of(volume), "ground"),
+            ledger=ledger,
+        )
+        self._end()
         self.session = session
+        for notice in session.notices:
+            show_message(notice)
         self._layers = RegionLayers(self.viewer, volume, "Found", self._on_box_chosen)
         self._opened += [session, self._layers]
         self.reference.bind(volume)
@@ -176,6 +202,7 @@ class GroundDock(SessionDock[GroundingSession]):
         super()._end()
         self._layers = None
         self._choose_none()
+        self.resume.offer()
         self.reference.bind(None)
         self.labels.bind(None)
         self.quality.look_at(None)
@@ -269,7 +296,7 @@ class GroundDock(SessionDock[GroundingSession]):
 
     def _lay_out(self) -> None:
         form = QFormLayout()
-        form.addRow("Image", self.image)
+        form.addRow("Image", self._image_row())
         form.addRow(self.quality)
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
@@ -286,6 +313,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout = QVBoxLayout(self.body)
         layout.addLayout(form)
+        layout.addWidget(self.resume)
         layout.addWidget(self.tabs)
         layout.addWidget(self.run)
         layout.addLayout(least)
@@ -320,6 +348,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.backend.chosen.connect(self.model.turn_to)
         self.backend.chosen.connect(guarded(lambda _: self.channels.read()))
         self.image.chosen.connect(guarded(self._open))
+        self.resume.accepted.connect(guarded(self.resume_session))
         self.run.run_requested.connect(guarded(self.ground))
         self.run.cancel_requested.connect(guarded(self.cancel))
         self._filter_due = QTimer(self)

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLabel, QVBoxLay
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.memory import free as memory_free
 from napari_medvlm.backends.memory.free import Memory
-from napari_medvlm.backends.models import registry
+from napari_medvlm.backends.models import manage, registry
 from napari_medvlm.backends.models.offline import is_offline, set_offline
 from napari_medvlm.backends.models.registry import Model, State
 from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
@@ -102,7 +102,7 @@ class ModelsDock(Dock):
             if status.obstacle is None:
                 self._run_known_input(status.model)
 
-        self.job.start(lambda p: registry.verify(name, p), done, f"Verifying {name}")
+        self.job.start(lambda p: manage.verify(name, p), done, f"Verifying {name}")
 
     def _run_known_input(self, model: Model) -> None:
         runner = RoutedRunner()
@@ -152,7 +152,7 @@ class ModelsDock(Dock):
             show_message(words)
             self._look()
 
-        in_background(lambda: registry.remove(name), guarded(done))
+        in_background(lambda: manage.remove(name), guarded(done))
 
     def _add(self, path: Path, backend: str, name: str) -> None:
         def done(added: registry.Model) -> None:

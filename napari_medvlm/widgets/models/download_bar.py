@@ -7,7 +7,7 @@ from html import escape
 from qtpy.QtCore import Signal
 
 from napari_medvlm.backends.models.download import Offer, offer
-from napari_medvlm.backends.models.registry import download
+from napari_medvlm.backends.models.manage import download
 from napari_medvlm.widgets.parts.dialogs import ask
 from napari_medvlm.widgets.parts.job_bar import JobBar
 from napari_medvlm.widgets.runtime.notify import show_message

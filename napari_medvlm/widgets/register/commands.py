@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import napari
 
-from napari_medvlm.widgets.commands import named_dock
+from napari_medvlm.widgets.commands import typed_dock
 from napari_medvlm.widgets.runtime.notify import guarded
 
 if TYPE_CHECKING:
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 
 
 def register_dock_of(viewer: napari.Viewer) -> RegisterDock:
-    """The Register dock of a viewer, opened if it is not there."""
+    """The Register dock of a viewer, opened if it is not open."""
     from napari_medvlm.widgets.register.dock import RegisterDock
 
-    widget = named_dock(viewer, "Register")
-    assert isinstance(widget, RegisterDock)
-    return widget
+    return typed_dock(viewer, "Register", RegisterDock)
 
 
 @guarded

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCompleter, QFormLayout, QHBoxLayout, QLineEdit, QVBo
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.automatic.base import EVERYTHING
 from napari_medvlm.backends.base import Task
-from napari_medvlm.backends.models.registry import resolve
+from napari_medvlm.backends.models.resolve import resolve
 from napari_medvlm.data.errors import InvalidImage, MedVLMError
 from napari_medvlm.layers.label_names import named_labels
 from napari_medvlm.sessions.ground import GroundingSession, Located

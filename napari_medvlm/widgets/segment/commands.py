@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import napari
 
 from napari_medvlm.layers.display.slab import Projection
-from napari_medvlm.widgets.commands import find_dock, named_dock
+from napari_medvlm.widgets.commands import find_dock, typed_dock
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 
@@ -22,7 +22,9 @@ def open_dock_of(viewer: napari.Viewer) -> SegmentDock | None:
 
 def dock_of(viewer: napari.Viewer) -> SegmentDock:
     """The Segment dock of a viewer, opened if it is not open."""
-    return cast("SegmentDock", named_dock(viewer, "Segment"))
+    from napari_medvlm.widgets.segment.dock import SegmentDock
+
+    return typed_dock(viewer, "Segment", SegmentDock)
 
 
 @guarded
@@ -95,6 +97,12 @@ def save_report(viewer: napari.Viewer) -> None:
 def open_session(viewer: napari.Viewer) -> None:
     """Go on with a session that was saved, as soon as the image is open."""
     dock_of(viewer).open_session()
+
+
+@guarded
+def list_sessions(viewer: napari.Viewer) -> None:
+    """List the earlier sessions of the image."""
+    dock_of(viewer).list_sessions()
 
 
 def point_tool(viewer: napari.Viewer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,18 +13,17 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.io.journal import new_journal
-from napari_medvlm.layers.convert import role
-from napari_medvlm.layers.mask_layer import LAYER_ROLES
 from napari_medvlm.layers.views.session_views import LinkedSessionLayers
 from napari_medvlm.layers.volume_notes import unshown_notes
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
-from napari_medvlm.sessions.segment.session import SegmentationSession, check_image
+from napari_medvlm.sessions.earlier import EarlierSession, check_image
+from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.settings.chosen_models import is_chosen
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.display.controls import DisplayControls
 from napari_medvlm.widgets.dock import SessionDock
-from napari_medvlm.widgets.open_image import EarlierSession, Prepared, prepare
+from napari_medvlm.widgets.open_image import Prepared, prepare
 from napari_medvlm.widgets.parts.progress import READING, ProgressRow
 from napari_medvlm.widgets.parts.resume_bar import ResumeBar
 from napari_medvlm.widgets.runtime.notify import guarded, show, show_message
@@ -42,9 +40,10 @@ from napari_medvlm.widgets.segment.layer_keys import LayerKeys
 from napari_medvlm.widgets.segment.more_panels import SegmentFolds
 from napari_medvlm.widgets.segment.object_panel import ObjectPanel
 from napari_medvlm.widgets.segment.precompute import PreparePlane
-from napari_medvlm.widgets.segment.prompt_toolbar import Tool, Tools
+from napari_medvlm.widgets.segment.prompt_toolbar import Tools
 from napari_medvlm.widgets.segment.session_toolbar import SessionRow
 from napari_medvlm.widgets.segment.timing import PENDING_MS, REST_MS, SOON_MS, is_fast
+from napari_medvlm.widgets.segment.tool_layers import ToolLayers
 from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.runner import Job
 
@@ -66,11 +65,11 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._layers: LinkedSessionLayers | None = None
         self._taken: list[tuple[Image, str, Any, str]] = []
         self._reading = False
-        self._when_open: list[Callable[[], None]] = []
         self.display = DisplayControls(napari_viewer, self.window_control)
         self.beforehand = PreparePlane(napari_viewer, self._runner)
         self.resume = ResumeBar()
         self.tools = Tools()
+        self._tool_layers = ToolLayers(napari_viewer, self.tools, self)
         self.labels = LabelsRow(napari_viewer)
         self.objects = ObjectPanel()
         self.folds = SegmentFolds(napari_viewer, self._runner)
@@ -85,13 +84,11 @@ class SegmentDock(SessionDock[SegmentationSession]):
         )
         self._noted = MainThreadQueue(lambda notes: show_message(str(notes[-1])), self)
         self._removed = MainThreadQueue(self._on_removed, self)
-        self._back_in_2d = DeferredCalls(self, self._use_tool_again)
         self._clicked = DeferredCalls(self, self._show_points)
         self._rest = DeferredCalls(self, self._show_prompts, self._show_panel)
         self._connect()
         self._use_backend()
         bind_keys(napari_viewer, napari_viewer, KEYS)
-        napari_viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         self._layer_keys = LayerKeys(napari_viewer, KEYS)
         self._open(self.image.layer)
 
@@ -128,10 +125,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def open_session(self) -> None:
         """Ask for a session file as soon as the image is prepared."""
-        if self.session is None and self.image.layer is not None:
-            self._when_open.append(guarded(self.row.open_session))
-        else:
-            self.row.open_session()
+        self.when_open(self.row.open_session)
 
     def take(self, layer: Image, name: str, prompt: Any, origin: str) -> None:
         """Make an object of a prompt that was found in an image, as soon as that is open."""
@@ -162,11 +156,10 @@ class SegmentDock(SessionDock[SegmentationSession]):
             self._use_backend()
         self._begin(Prepared(self._session().volume), ledger, journal)
 
-    def _resume(self, earlier: EarlierSession) -> None:
-        """Go on with an earlier session as it is on the disk now."""
+    def resume_session(self, earlier: EarlierSession) -> None:
+        """Continue an earlier session of the open image as it is on the disk now."""
         prompts = sum(len(live.prompts) for live in self._session().now.objects.values())
-        image = self._session().ledger.image
-        self.go_on(Ledger.load(earlier.path, image), earlier.path)
+        self.go_on(earlier.reload(), earlier.path)
         if prompts:
             show_message("Your new prompts are in the list of earlier sessions.")
 
@@ -200,6 +193,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
             show_message(note)
         self._begin(prepared)
         self.resume.offer(*prepared.sessions)
+        self._run_when_open()
 
     def _begin(
         self, prepared: Prepared, ledger: Ledger | None = None, journal: Path | None = None
@@ -228,8 +222,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._layers = LinkedSessionLayers(self.viewer, session, show, self._removed)
         self._opened += [PausedGC(), session, self._layers]
         self._layers.points.slab = self.display.slab_view
-        self._layers.set_polarity(self.tools.positive)
-        self._set_object_per_point(self.tools.is_object_per_point)
+        self._tool_layers.bind(self._layers)
         self._bind(session)
         self._warm_up()
         self._on_view(None)
@@ -237,14 +230,12 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._taken = [taken for taken in self._taken if taken[0] is self.image.layer]
         for _, name, prompt, origin in self._taken:
             session.take(name, prompt, origin)
-        actions, self._when_open = self._when_open, []
-        for action in actions:
-            action()
 
     def _end(self) -> None:
         """Leave the image that was worked on; its journal is finished."""
         super()._end()
         self._layers = None
+        self._tool_layers.bind(None)
         self.resume.offer()
         self._bind(None)
 
@@ -315,7 +306,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
 
     def _lay_out(self) -> None:
         form = QFormLayout()
-        form.addRow("Image", self.image)
+        form.addRow("Image", self._image_row())
         form.addRow("Backend", self.backend)
         form.addRow("Model", self.model)
         self.display.add_rows(form)
@@ -333,14 +324,10 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
         self.model.chosen.connect(guarded(self._use_backend))
         self.row.opened.connect(guarded(self.go_on))
-        self.resume.accepted.connect(guarded(self._resume))
-        self.tools.tool_changed.connect(guarded(self._use_tool))
-        self.tools.polarity_changed.connect(guarded(self._set_polarity))
+        self.resume.accepted.connect(guarded(self.resume_session))
         self.objects.object_added.connect(self.tools.set_positive)
         self.objects.list.shown_changed.connect(guarded(self._show_object))
         self.objects.list.located.connect(guarded(self._locate))
-        self.tools.depth_changed.connect(guarded(self._set_depth))
-        self.tools.object_per_point_changed.connect(guarded(self._set_object_per_point))
         self.tools.size_stepped.connect(guarded(lambda by: self._session().step_size(by)))
         self.labels.start_requested.connect(guarded(lambda x: start_from(self._session(), x)))
         self.labels.import_requested.connect(guarded(lambda x: import_locked(self._session(), x)))
@@ -362,39 +349,3 @@ class SegmentDock(SessionDock[SegmentationSession]):
             self.session.use(info.name, self.model.model, self.model.device)
             self._warm_up()
         self._allow_tools()
-
-    def _use_tool(self, tool: Tool) -> None:
-        if self._layers is None:
-            return
-        ways: dict[Tool, tuple[Any, str]] = {
-            Tool.POINT: (self._layers.points, "add"),
-            Tool.BOX: (self._layers.shapes, "add_rectangle"),
-            Tool.LASSO: (self._layers.shapes, "add_polygon_lasso"),
-            Tool.LINE: (self._layers.shapes, "add_line"),
-            Tool.SCRIBBLE: (self._layers.scribbles, "paint"),
-            Tool.PAINT: (self._layers.mask, "paint"),
-            Tool.LOOK: (None, "pan_zoom"),
-        }
-        self._layers.use(*ways[tool])
-
-    def _on_ndisplay(self, _: object) -> None:
-        if self.viewer.dims.ndisplay == 2:
-            self._back_in_2d.begin()
-
-    def _use_tool_again(self) -> None:
-        """Use the chosen tool after the 3D view, for which napari turns some of its modes off."""
-        active = self.viewer.layers.selection.active
-        if self.tools.tool is not Tool.LOOK and active is not None and role(active) in LAYER_ROLES:
-            self._use_tool(self.tools.tool)
-
-    def _set_polarity(self, positive: bool) -> None:
-        if self._layers is not None:
-            self._layers.set_polarity(positive)
-
-    def _set_object_per_point(self, is_on: bool) -> None:
-        if self._layers is not None:
-            self._layers.points.is_object_per_point = is_on
-
-    def _set_depth(self, depth_mm: float) -> None:
-        if self._layers is not None:
-            self._layers.set_depth(depth_mm)

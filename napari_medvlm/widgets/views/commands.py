@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import napari
 
 from napari_medvlm.settings.view_layout import Layout
-from napari_medvlm.widgets.commands import named_dock
+from napari_medvlm.widgets.commands import typed_dock
 from napari_medvlm.widgets.runtime.notify import guarded
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def dock_of(viewer: napari.Viewer) -> ViewsDock:
     """The Views dock of a viewer, opened if it is not open."""
-    return cast("ViewsDock", named_dock(viewer, "Views"))
+    from napari_medvlm.widgets.views.dock import ViewsDock
+
+    return typed_dock(viewer, "Views", ViewsDock)
 
 
 @guarded

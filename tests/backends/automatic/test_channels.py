@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from monai.bundle import ConfigParser
 from scipy import ndimage
 
 import napari_medvlm as nmv
@@ -22,6 +20,7 @@ from tests.backends.automatic.tiny_volumes import (
     bundle,
     nifti,
     oblique,
+    run_by_monai,
     sequences,
 )
 
@@ -41,17 +40,8 @@ def trusted(folder):
 
 def by_hand(folder, paths):
     """The masks ``(3, z, y, x)`` that MONAI makes of a list of files."""
-    parser = ConfigParser()
-    parser.read_config(folder / "configs" / "inference.json")
-    parser["bundle_root"], parser["device"] = str(folder), torch.device("cpu")
-    parser["postprocessing#transforms"] = parser["postprocessing#transforms"][:-1]
-    network = parser.get_parsed_content("network")
-    network.load_state_dict(torch.load(folder / "models" / "model.pt")["model"])
-    before, after = (parser.get_parsed_content(f"{p}processing") for p in ("pre", "post"))
-    with torch.no_grad():
-        item = before({"image": [str(path) for path in paths]})
-        item["pred"] = parser.get_parsed_content("inferer")(item["image"][None], network.eval())[0]
-        return after(item)["pred"].numpy().transpose(0, 3, 2, 1) > 0.5
+    masks = run_by_monai(folder, [str(path) for path in paths])
+    return masks.transpose(0, 3, 2, 1) > 0.5
 
 
 @pytest.mark.filterwarnings("ignore:NvImgCodec")

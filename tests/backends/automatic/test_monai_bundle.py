@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from monai.bundle import ConfigParser
 
 from napari_medvlm.backends import dispatch
 from napari_medvlm.backends.automatic.monai_bundle import BundleBackend
@@ -14,7 +13,14 @@ from napari_medvlm.backends.conformance.phantom import phantom
 from napari_medvlm.backends.models.trust import trust
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled
 from napari_medvlm.data.grounding import GroundQuery, Scope
-from tests.backends.automatic.tiny_volumes import CONFIG, NAMES, bundle, nifti, oblique
+from tests.backends.automatic.tiny_volumes import (
+    CONFIG,
+    NAMES,
+    bundle,
+    nifti,
+    oblique,
+    run_by_monai,
+)
 
 ALL = Scope()
 
@@ -32,19 +38,7 @@ def ground(folder, volume, *phrases, progress=quiet, scope=ALL):
 
 def by_hand(folder, path):
     """The label image ``(z, y, x)`` that MONAI makes of a file."""
-    parser = ConfigParser()
-    parser.read_config(folder / "configs" / "inference.json")
-    parser["bundle_root"], parser["device"] = str(folder), torch.device("cpu")
-    parser["postprocessing#transforms"] = parser["postprocessing#transforms"][:-1]
-    network = parser.get_parsed_content("network")
-    network.load_state_dict(torch.load(folder / "models" / "model.pt")["model"])
-    before, after = (parser.get_parsed_content(f"{p}processing") for p in ("pre", "post"))
-    with torch.no_grad():
-        item = before({"image": str(path)})
-        answer = parser.get_parsed_content("inferer")(item["image"][None], network.eval())
-        item["pred"] = answer[0]
-        result = after(item)["pred"]
-    return result.numpy()[0].transpose(2, 1, 0)
+    return run_by_monai(folder, str(path))[0].transpose(2, 1, 0)
 
 
 @pytest.mark.filterwarnings("ignore:NvImgCodec")

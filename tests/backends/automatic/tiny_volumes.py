@@ -18,6 +18,7 @@ import onnx.numpy_helper
 import torch
 import transformers
 from medim.models.sam_med3d import build_sam3D_vit_b_ori
+from monai.bundle import ConfigParser
 from monai.networks.nets import UNet, vista3d132
 from voxtell.inference import predictor
 from voxtell.model.voxtell_model import VoxTellModel
@@ -317,3 +318,18 @@ def text_model(folder: Path) -> Path:
     transformers.Qwen3Model(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def run_by_monai(folder, image):
+    """``(c, x, y, z)``: what MONAI makes of a path or a list of paths with a bundle's files."""
+    parser = ConfigParser()
+    parser.read_config(folder / "configs" / "inference.json")
+    parser["bundle_root"], parser["device"] = str(folder), torch.device("cpu")
+    parser["postprocessing#transforms"] = parser["postprocessing#transforms"][:-1]
+    network = parser.get_parsed_content("network")
+    network.load_state_dict(torch.load(folder / "models" / "model.pt")["model"])
+    before, after = (parser.get_parsed_content(f"{p}processing") for p in ("pre", "post"))
+    with torch.no_grad():
+        item = before({"image": image})
+        item["pred"] = parser.get_parsed_content("inferer")(item["image"][None], network.eval())[0]
+        return after(item)["pred"].numpy()

@@ -126,6 +126,8 @@ class Brightness:
     def encode_text(self, texts):
         return np.array([(0, 1) if t == NEUTRAL else (1, 0) for t in texts], np.float32)
 
+    encode_phrases = encode_text
+
     def is_cut(self, text):
         return False
 
@@ -145,7 +147,7 @@ def test_the_heatmap_lies_where_the_picture_is(axis, side):
     data[block] = 255
     volume = Volume(data, volume.affine)
     backend = SimilarityBackend()
-    backend._model, backend._texts = Brightness(side), {}
+    backend._model, backend._phrases = Brightness(side), {}
     backend.set_volume(volume)
     index = (14, 25, 15)[axis]
     query = GroundQuery(("bright",), Scope.of_slice(axis, index), window=GREY)

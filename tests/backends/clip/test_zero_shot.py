@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from napari_medvlm.backends import dispatch
-from napari_medvlm.backends.clip.zero_shot import TEMPLATES, ZeroShotClassifier, load_descriptors
+from napari_medvlm.backends.clip.wording import TEMPLATES
+from napari_medvlm.backends.clip.zero_shot import ZeroShotClassifier
 from napari_medvlm.data.classification import LabelQuery, combined
-from napari_medvlm.data.errors import InvalidPrompt, SettingsError
+from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import SliceRef
@@ -157,16 +158,3 @@ def test_far_apart_logits_do_not_overflow():
     vectors = {"there is a": (1, 0), "there is no a": (-1, 0)}
     judge = ZeroShotClassifier(images, lambda text: np.array(vectors[text], np.float32), 1e4, None)
     assert judge.judge(LabelQuery(("a",), exclusive=False))[0] == {"a": 1.0}
-
-
-def test_the_table_of_descriptors_is_complete_and_checked(tmp_path):
-    table = load_descriptors()
-    assert len(table) >= 14
-    assert all(4 <= len(set(texts)) == len(texts) <= 7 for texts in table.values())
-    own = tmp_path / "own.yaml"
-    own.write_text("descriptors:\n  cyst:\n    - round lucency\n")
-    assert load_descriptors(own) == {"cyst": ("round lucency",)}
-    for text in ("- a list", "cyst: round", "descriptors: {cyst: [1]}", "descriptors: {cyst: []}"):
-        own.write_text(text)
-        with pytest.raises(SettingsError, match=r"Line 1 of own\.yaml"):
-            load_descriptors(own)

@@ -16,6 +16,7 @@ from napari_medvlm.data.prompts import Point
 from tests.backends.automatic.tiny_nnunet import save_nnunet
 from tests.backends.automatic.tiny_volumes import bundle, sammed3d, torchscript, vista3d, voxtell
 from tests.backends.clip.tiny_clip import save_clip
+from tests.backends.detection.tiny_sam3 import sam3
 from tests.backends.nninteractive.tiny_nninteractive import save_nninteractive, served
 from tests.backends.tiny_models import dino, florence, qwen25
 from tests.worker.conftest import FOREIGN
@@ -23,8 +24,8 @@ from tests.worker.conftest import FOREIGN
 MAKERS = {
     "bundle": bundle, "detector": dino, "florence": florence, "network": torchscript,
     "nninteractive": save_nninteractive, "nninteractive-server": served, "nnunet": save_nnunet,
-    "sammed3d": sammed3d, "similarity": save_clip, "vista3d": partial(vista3d, seed=3),
-    "vlm": qwen25, "voxtell": voxtell,
+    "sam3": sam3, "sammed3d": sammed3d, "similarity": save_clip,
+    "vista3d": partial(vista3d, seed=3), "vlm": qwen25, "voxtell": voxtell,
 }  # fmt: skip
 """What makes a small model for each backend that needs one.
 

@@ -46,8 +46,31 @@ def internvl(kind: str, *, normalized: bool = False) -> hf.InternVLForConditiona
     return model
 
 
-def internvl_authors(folder: Path, kind: str, *, normalized: bool = False) -> Path:
-    """The folder that the authors of InternVL would publish for `internvl`."""
+def shuffled(patches: torch.Tensor, scale_factor: float = 0.5) -> torch.Tensor:
+    """Version 1 of the shuffle: token (i, j) joins rows 2j and 2j + 1 of columns 2i and 2i + 1."""
+    assert scale_factor == 0.5
+    _, rows, columns, _ = patches.shape
+    tokens = [
+        torch.cat(
+            [patches[:, y, x] for y in (2 * j, 2 * j + 1) for x in (2 * i, 2 * i + 1)], dim=-1
+        )
+        for i in range(columns // 2)
+        for j in range(rows // 2)
+    ]
+    return torch.stack(tokens, dim=1).unflatten(1, (columns // 2, rows // 2))
+
+
+def internvl_authors(
+    folder: Path, kind: str, *, normalized: bool = False, shuffle: str | None = "v2"
+) -> Path:
+    """The folder that the authors of InternVL would publish for `internvl`.
+
+    Parameters
+    ----------
+    shuffle
+        The version of the shuffle that the configuration states; `None`: none, which is version 1,
+        with the conversation format of InternVL 1.2.
+    """
     model = internvl(kind, normalized=normalized)
     state, weights = model.state_dict(), {}
     for name, weight in state.items():
@@ -77,8 +100,9 @@ def internvl_authors(folder: Path, kind: str, *, normalized: bool = False) -> Pa
         "architectures": ["InternVLChatModel"], "model_type": "internvl_chat",
         "auto_map": {"AutoModel": "modeling_internvl_chat.InternVLChatModel"},
         "downsample_ratio": 0.5, "dynamic_image_size": True, "force_image_size": 28,
-        "llm_config": llm, "max_dynamic_patch": 4, "min_dynamic_patch": 1, "ps_version": "v2",
-        "select_layer": -1, "template": "internvl2_5", "use_thumbnail": True,
+        "llm_config": llm, "max_dynamic_patch": 4, "min_dynamic_patch": 1,
+        "select_layer": -1, "template": "internvl2_5" if shuffle else "Hermes-2",
+        "use_thumbnail": True, **({"ps_version": shuffle} if shuffle else {}),
         "vision_config": {
             "architectures": ["InternVisionModel"], "attention_dropout": 0.0, "hidden_act": "gelu",
             "hidden_size": 16, "image_size": 28, "intermediate_size": 32, "layer_norm_eps": 1e-6,

@@ -18,6 +18,7 @@ from napari_medvlm.backends.layouts.convert import convert, default_folder
 from napari_medvlm.backends.layouts.table import layout_of
 from napari_medvlm.backends.models import registry
 from napari_medvlm.backends.models.files import no_progress
+from napari_medvlm.backends.models.resolve import resolve
 from napari_medvlm.backends.vlm.backend import VLMBackend
 from napari_medvlm.backends.vlm.prompt_inputs import build_inputs
 from napari_medvlm.cli import app
@@ -203,7 +204,7 @@ def test_a_folder_is_converted_and_added_by_the_command(tmp_path):
         "licences": ["LICENSE"],
         "notes": [],
     }
-    assert registry.resolve(summary["name"]) == summary["path"]
+    assert resolve(summary["name"]) == summary["path"]
     again = CliRunner().invoke(app, ["models", "convert", str(source)])
     assert again.exit_code == 1
     assert "already exists" in again.output

@@ -20,6 +20,8 @@ SENT = {
     "Grounding DINO": ("", "left lung."),
     # transformers, OWLv2: the text alone
     "OWLv2, OWL-ViT": ("", "left lung"),
+    # facebookresearch/sam3, sam3_image_processor.py, set_text_prompt: the text alone
+    "SAM 3 by words": ("", "left lung"),
     # LijunRio/AG-KD, simple_use/detailed_example.py, without ``means {definition}``
     "AG-KD, K2Sight": (
         "", "<CAPTION_TO_PHRASE_GROUNDING>Locate the phrases in the caption: left lung.",
@@ -150,12 +152,16 @@ SYSTEM = {
     "ChestX-Reasoner": "You are a professional radiology doctor. You will be provided with chest X-ray images, and a question followed by several answer options, each marked with a letter (e.g., A), B), etc.). Your task is to think through the question step by step based on the analysis on the images, then return the letter corresponding to the most appropriate answer. Enclose the reasoning process within <think></think> and the answer within <answer></answer>. The output format is like <think> thinking processes </think><answer> letter the answer </answer>.",
     # lxirich/OphthaReason, eval.py: SYSTEM_PROMPT
     "OphthaReason": "You're a professional ophthalmologist.A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about the reasoning process in the mind and then provides the user with the answer. The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think><answer> answer here </answer>",
+    # yuhos16/SkinGPT-R1, model_utils.py: DEFAULT_SYSTEM_PROMPT
+    "SkinGPT-R1": "You are a professional AI dermatology assistant.",
     # UCSC-VLAA/MedVLSynther, convert_trl_for_vlm.py: INSTRUCTION_PROMPT
     "MedVLSynther": "You will solve a problem/request. You should provide your thoughts within <think> </think> tags before providing the answer.\nWrite your final answer within <answer> </answer> tags.",
     # UbiquantAI/Fleming-VL, demo.py: REASONING_PROMPT
     "Fleming-VL": "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about the reasoning process in the mind and then provides the user a concise final answer in a short word or phrase. The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think><answer> answer here </answer>",
     "Med-R1": "Output the thinking process in <think> </think> and final answer (option) in <answer> </answer> tags.",
     "MedGemma 1.5": "You are an expert radiologist.",
+    # OpenGVLab/InternVL, conversation.py: Hermes-2, whose format the code of MedRegA imports
+    "MedRegA": "你是由上海人工智能实验室联合商汤科技开发的书生多模态大模型，英文名叫InternVL, 是一个有用无害的人工智能助手。",  # noqa: RUF001
 }
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from napari_medvlm.backends.models import hub_cache, registry
 from napari_medvlm.backends.models.download import fetch
-from napari_medvlm.backends.models.registry import State, download, find, remove, verify
+from napari_medvlm.backends.models.manage import download, remove, verify
+from napari_medvlm.backends.models.registry import State, find
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, CannotDownload
 from tests.backends.models.tiny_hub import GOOD, WEIGHTS, Hub, used
 

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from napari_medvlm.backends.memory import free
 from napari_medvlm.backends.models import hub_cache, local, offline, registry
 from napari_medvlm.backends.models.download import offer
+from napari_medvlm.backends.models.manage import remove, verify
 from napari_medvlm.backends.models.published import in_words, known
-from napari_medvlm.backends.models.registry import State, add, find, remove, resolve, verify
+from napari_medvlm.backends.models.registry import State, add, find
+from napari_medvlm.backends.models.resolve import resolve
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, CannotDownload, SettingsError
 
 

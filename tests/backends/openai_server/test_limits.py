@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import http.server
 import json
 import socket
-import threading
-from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -16,6 +14,7 @@ from napari_medvlm.backends.openai_server.connection import models_of
 from napari_medvlm.backends.openai_server.limits import _Limited
 from napari_medvlm.data.errors import BackendFailed, MedVLMError
 from napari_medvlm.settings import allowed_hosts
+from tests.http_server import serving
 
 MODELS = json.dumps({"object": "list", "data": [{"id": "m", "object": "model"}]}).encode()
 
@@ -47,40 +46,19 @@ def test_a_body_beyond_the_limits_is_refused(parts):
         asyncio.run(collected(parts))
 
 
-@contextmanager
-def serving(host, port=0, **headers):
-    """A server that lists a model; the port and the paths that were asked for."""
-    asked = []
+serving_models = partial(serving, body=MODELS, Content_Type="application/json")
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
 
-        def do_GET(self):
-            asked.append((self.headers["Host"], self.headers["Accept-Encoding"]))
-            self.send_response(200)
-            for name, value in headers.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(MODELS)))
-            self.end_headers()
-            self.wfile.write(MODELS)
-
-    with http.server.ThreadingHTTPServer((host, port), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server.server_port, asked
-        finally:
-            server.shutdown()
-            thread.join()
+def hosts(requests):
+    """The host and the encoding that each request names."""
+    return [(headers["Host"], headers["Accept-Encoding"]) for headers in requests]
 
 
 def test_a_compressed_response_is_refused():
-    with serving("127.0.0.1", Content_Encoding="gzip") as (port, asked):
+    with serving_models("127.0.0.1", Content_Encoding="gzip") as (port, asked):
         with pytest.raises(MedVLMError, match="sent a compressed response"):
             models_of(f"http://127.0.0.1:{port}/v1")
-        assert asked == [(f"127.0.0.1:{port}", "identity")]
+        assert hosts(asked) == [(f"127.0.0.1:{port}", "identity")]
 
 
 def test_a_name_is_looked_up_once_and_that_address_is_connected_to(monkeypatch):
@@ -97,7 +75,10 @@ def test_a_name_is_looked_up_once_and_that_address_is_connected_to(monkeypatch):
         "napari_medvlm.backends.openai_server.connection.require_allowed", lambda _: None
     )
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    with serving("127.0.0.1") as (port, asked), serving("127.0.0.2", port) as (_, other):
+    with (
+        serving_models("127.0.0.1") as (port, asked),
+        serving_models("127.0.0.2", port) as (_, other),
+    ):
         assert models_of(f"http://rebind.test:{port}/v1") == ["m"]
-        assert asked == [(f"rebind.test:{port}", "identity")]
+        assert hosts(asked) == [(f"rebind.test:{port}", "identity")]
         assert other == []

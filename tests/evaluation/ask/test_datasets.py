@@ -59,10 +59,10 @@ def test_vqa_rad(tmp_path):
         vqa_rad("2", "test_para", "left lobe", "OPEN"),
     ]
     dataset = find(Layout.VQARAD, tmp_path, "VQA_RAD Dataset Public.json", content)
-    first, second = dataset.items
+    first, second = dataset.cases
     left_out = "1 of 3 questions were left out: they are not of the test set (phrase_type)."
     assert dataset.notes == (left_out,)
-    scored_items = [(item, Outcome(case=item.name, correct=True)) for item in dataset.items]
+    scored_items = [(item, Outcome(case=item.name, correct=True)) for item in dataset.cases]
     assert summary(scored_items, (), Plan(), dataset.notes)["notes"] == [left_out]
     assert (first.name, first.kind, first.answer, first.type) == ("1", "yes/no", "No", "closed")
     assert (second.kind, second.answer, second.type) == ("open", "left lobe", "open")
@@ -82,16 +82,16 @@ def test_slake(tmp_path):
     content = [slake("xmlab102", "en", 11934, "CT"), slake("xmlab102", "zh", 11935, "CT"),
                slake("xmlab7", "en", 11936, "CT")]  # fmt: skip
     found = find(Layout.SLAKE, tmp_path, "test.json", content)
-    assert [i.name for i in found.items] == ["11934"]
+    assert [i.name for i in found.cases] == ["11934"]
     assert found.notes == ("1 of 3 questions were left out: they are not in English (q_lang).",)
-    assert [u.case for u in found.unused] == ["11936"], "another folder's source.jpg is no image"
+    assert [u.case for u in found.skipped] == ["11936"], "another folder's source.jpg is no image"
 
 
 @pytest.mark.parametrize("layout", [Layout.PATHVQA, Layout.VQARAD])
 def test_tables_of_hugging_face(tmp_path, layout):
     cell = {"bytes": png(), "path": "train_0422.jpg"}
     path = table(tmp_path, [{"image": cell, "question": "Is it?", "answer": "yes"}] * 2)
-    items = find_items(layout, tmp_path, path, tmp_path / "store").items
+    items = find_items(layout, tmp_path, path, tmp_path / "store").cases
     assert [i.kind for i in items] == ["yes/no", "yes/no"]
     assert items[0].images == items[1].images
     assert items[0].images[0].read_bytes() == png()
@@ -101,12 +101,12 @@ def test_kvasir_vqa_x1(tmp_path):
     picture(tmp_path / "images" / "cl8k2u1pr.jpg")
     row = {"img_id": "cl8k2u1pr", "complexity": 2, "question": "What is seen?",
            "answer": "one polyp", "original": "[]", "question_class": ["polyp_count"]}  # fmt: skip
-    (item,) = find(Layout.KVASIR, tmp_path, "test.json", [row]).items
+    (item,) = find(Layout.KVASIR, tmp_path, "test.json", [row]).cases
     assert (item.answer, item.type) == ("one polyp", "complexity 2")
     line = {"messages": [{"role": "user", "content": "<image>What is seen?"},
                          {"role": "assistant", "content": "one polyp"}],
             "images": ["/data/images/cl8k2u1pr.jpg"]}  # fmt: skip
-    (again,) = find(Layout.KVASIR, tmp_path, "Kvasir-VQA-x1-test.jsonl", [line]).items
+    (again,) = find(Layout.KVASIR, tmp_path, "Kvasir-VQA-x1-test.jsonl", [line]).cases
     assert (again.question, again.answer, again.images) == (
         item.question, item.answer, item.images
     )  # fmt: skip
@@ -118,7 +118,7 @@ def test_gmai_mmbench(tmp_path):
         "index\timage\tquestion\tA\tB\tC\tD\tE\tanswer\tcategory\n"
         f"0\t{code}\tWhich organ?\tLiver\tLung\tHeart\t\t\tB\tOrgan Recognition\n"
     )
-    (item,) = find(Layout.GMAI, tmp_path, "GMAI-MMBench_VAL.tsv", text).items
+    (item,) = find(Layout.GMAI, tmp_path, "GMAI-MMBench_VAL.tsv", text).cases
     assert item.options == ("Liver", "Lung", "Heart")
     assert (item.right, item.answer, item.type) == ((1,), "Lung", "Organ Recognition")
     assert item.images[0].read_bytes() == png()
@@ -137,7 +137,7 @@ def test_medframeqa(tmp_path):
         "image_5": None,
     }
     path = table(tmp_path, [row])
-    (item,) = find_items(Layout.MEDFRAMEQA, tmp_path, path, tmp_path / "store").items
+    (item,) = find_items(Layout.MEDFRAMEQA, tmp_path, path, tmp_path / "store").cases
     assert (item.name, item.right, item.type) == ("q7", (1,), "2 images")
     assert [p.read_bytes() for p in item.images] == [png(1), png(2)]
 
@@ -153,7 +153,7 @@ def test_rexvqa(tmp_path):
         "correct_answer_explanation": "",
         "ImagePath": ["../deid_png/GRDN1/Studies/1.2/Series/1.3/9.4.png"],
     }
-    (item,) = find(Layout.REXVQA, tmp_path, "test_vqa_data.json", {"question_1": record}).items
+    (item,) = find(Layout.REXVQA, tmp_path, "test_vqa_data.json", {"question_1": record}).cases
     assert item.options == ("Effusion", "Nodule", "None", "Mass")
     assert (item.name, item.right, item.type) == ("question_1", (0,), "presence_assessment")
 
@@ -178,7 +178,7 @@ CHOICES = ["A: No consolidation", "B: No effusions", "C: Low volume", "D: No ede
 def test_gemex(tmp_path, record, kind, right, answer):
     picture(tmp_path / "p10" / "p1" / "s5" / "a1-b2.jpg")
     content = [{**GEMEX, "question": "Which?", **record}]
-    (item,) = find(Layout.GEMEX, tmp_path, "q.jsonl", content).items
+    (item,) = find(Layout.GEMEX, tmp_path, "q.jsonl", content).cases
     assert (item.kind, item.right, item.answer) == (kind, right, answer)
     assert (item.boxes, item.canvas) == (((43, 35, 212, 156),), 224)
     assert ("Several may be right" in item.prompt_text) == (len(right) > 1)
@@ -192,7 +192,7 @@ def test_probmed(tmp_path):
          "question": "Is it?", "answer": "no" if "hallu" in kind else "yes", "src_dataset": "x"}
         for n, kind in enumerate(kinds)
     ]  # fmt: skip
-    items = find(Layout.PROBMED, tmp_path, "test.json", content).items
+    items = find(Layout.PROBMED, tmp_path, "test.json", content).cases
     assert [i.pair for i in items] == [
         *["img1 modality"] * 2, "", *["img1 entity_3"] * 2
     ]  # fmt: skip
@@ -208,7 +208,7 @@ def test_mediconfusion(tmp_path):
             "category_1": ["Cerebral", "Vascular"], "category_2": ["Cerebral"],
             "question": "What do you see?", "option_A": "Ending", "option_B": "Aneurysm",
             "im_1_correct": "A", "im_2_correct": "B"}  # fmt: skip
-    first, second = find(Layout.MEDICONFUSION, tmp_path, "dataset.json", {"10001": pair}).items
+    first, second = find(Layout.MEDICONFUSION, tmp_path, "dataset.json", {"10001": pair}).cases
     assert first.pair == second.pair == "10001"
     assert (first.answer, second.answer, first.type) == ("Ending", "Aneurysm", "Cerebral")
     assert (first.images[0].name, second.images[0].name) == ("20192.jpg", "ROCO_62117.jpg")
@@ -231,7 +231,7 @@ def test_mmxu(tmp_path, earlier):
         "prior_image_path": earlier,
         "prior_image_bboxs": {},
     }
-    (item,) = find(Layout.MMXU, tmp_path, "MMXU-test.jsonl", [record]).items
+    (item,) = find(Layout.MMXU, tmp_path, "MMXU-test.jsonl", [record]).cases
     assert [p.stem for p in item.images] == ["before1", "now1"]
     assert item.captions == ("the prior visit", "the current visit")
     assert item.answer == "Worse"
@@ -243,7 +243,7 @@ def test_temmed_bench(tmp_path):
     record = {"image_path": "train/now1.jpg", "historical_image_path": "train/before1.jpg",
               "VQA_Final": [{"VQA_question": "Has it grown?", "VQA_answer": "Yes"},
                             {"VQA_question": "Is it gone?", "VQA_answer": "No"}]}  # fmt: skip
-    items = find(Layout.TEMMED, tmp_path, "t.json", [record]).items
+    items = find(Layout.TEMMED, tmp_path, "t.json", [record]).cases
     assert [i.answer for i in items] == ["Yes", "No"]
     assert [p.name for p in items[0].images] == ["before1.png", "now1.png"]
 
@@ -264,12 +264,12 @@ def test_deeptumorvqa(tmp_path):
     data_sets.save_image(path, volume.data, volume.affine)
     content = {"num_questions": 2, "questions": [tumour("BDMAP_1"), tumour("BDMAP_2")]}
     found = find(Layout.DEEPTUMOR, tmp_path, "test_qa.json", content)
-    (item,) = found.items
+    (item,) = found.cases
     assert item.images == (path,)
     assert item.question == "How large is the spleen?"
     assert item.options == ("Large", "Normal (no splenomegaly)", "Small")
     assert (item.right, item.context) == ((1,), "sex: F")
-    assert [u.case for u in found.unused] == ["bench_BDMAP_2"], "another's ct.nii.gz is no image"
+    assert [u.case for u in found.skipped] == ["bench_BDMAP_2"], "another's ct.nii.gz is no image"
 
 
 def test_ones_own_questions_as_people_write_them(tmp_path):
@@ -278,7 +278,7 @@ def test_ones_own_questions_as_people_write_them(tmp_path):
         {"images": "a.png", "question": "How long?", "values": 31.5},
         {"image": "a.png", "question": "Is it?", "answer": True, "boxes": None, "captions": "now"},
     ]
-    size, there = find(Layout.PLAIN, tmp_path, "q.json", content).items
+    size, there = find(Layout.PLAIN, tmp_path, "q.json", content).cases
     assert size.values == (31.5,)
     assert size.images == there.images == (tmp_path / "a.png",)
     assert (there.answer, there.kind, there.captions) == ("yes", AnswerKind.YES_NO, ("now",))
@@ -288,7 +288,7 @@ def test_a_text_of_several_lines_stays_in_its_line(tmp_path):
     picture(tmp_path / "a.png")
     line = '{"image": "a.png", "question": "One\u2028two", "answer": "b"}\n'
     (tmp_path / "q.jsonl").write_text(line, encoding="utf-8")
-    (item,) = find_items(Layout.PLAIN, tmp_path, tmp_path / "q.jsonl", tmp_path / "s").items
+    (item,) = find_items(Layout.PLAIN, tmp_path, tmp_path / "q.jsonl", tmp_path / "s").cases
     assert item.question == "One\u2028two"
 
 

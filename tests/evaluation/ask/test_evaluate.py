@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from napari_medvlm.cli import app
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.evaluation.ask.item_worker import question_of
 from napari_medvlm.evaluation.ask.items import Item
+from napari_medvlm.evaluation.ask.measure import question_of
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.runs.run_folder import case_contents, case_of
 from tests.evaluation.text_runs import ROOT, command, environment, evaluate, picture, require_alone

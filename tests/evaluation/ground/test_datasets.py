@@ -81,8 +81,8 @@ def test_ms_cxr(tmp_path):
     (case,) = found.cases
     assert index_boxes(case) == [((0, 20, 10), (1, 28, 15)), ((0, 20, 30), (1, 28, 35))]
     assert load(case).label_of == {"opacity, left base": "Pneumonia"}
-    (unused,) = found.unused
-    assert "0a-2.jpg" in unused.reason
+    (skipped,) = found.skipped
+    assert "0a-2.jpg" in skipped.reason
 
 
 def test_a_picture_of_another_size_is_refused(tmp_path):

@@ -14,15 +14,16 @@ from typer.testing import CliRunner
 from benchmarks.tasks import mni_truths
 from napari_medvlm import Ledger, read_volume, replay
 from napari_medvlm.cli import app
+from napari_medvlm.evaluation.runs.cases import SkippedCase
 from napari_medvlm.evaluation.runs.provenance import weights_digest
 from napari_medvlm.evaluation.runs.tables import write_table
 from napari_medvlm.evaluation.segment import summary
-from napari_medvlm.evaluation.segment.case_worker import CaseWorker
-from napari_medvlm.evaluation.segment.cases import Layout, Skipped
+from napari_medvlm.evaluation.segment.cases import Layout
 from napari_medvlm.evaluation.segment.datasets import find_cases
 from napari_medvlm.evaluation.segment.evaluate import DataSet
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
 from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.segment.task import TASK
 from tests.evaluation.segment import data_sets
 from tests.evaluation.segment.conftest import (
     INTERACTIONS,
@@ -175,7 +176,7 @@ def worker():
     made = []
 
     def make(**plan):
-        made.append(CaseWorker(Plan(**plan).model_dump()))
+        made.append(TASK.worker(Plan(**plan).model_dump()))
         return made[-1]
 
     yield make
@@ -189,7 +190,7 @@ def test_a_brain_at_4_mm(tmp_path, worker):
     data_sets.save_image(tmp_path / "images" / "mni.nii.gz", volume.data, volume.affine)
     data_sets.save_labels(tmp_path / "labels" / "mni.nii.gz", labels, volume)
     plan = {"interactions": 3, "first_prompt": "lasso", "next_prompt": "scribble"}
-    (attempt,) = worker(**plan).outcome(data_sets_cases(tmp_path)[0]).attempts
+    (attempt,) = worker(**plan).result(data_sets_cases(tmp_path)[0]).attempts
     assert [s.prompt for s in attempt.steps] == ["lasso", "scribble", "scribble"]
     assert min(attempt.dice) > 0.95
     assert attempt.mask is not None
@@ -209,7 +210,7 @@ def test_colour_pictures_with_masks_are_segmented(image, label, channels, tmp_pa
         (tmp_path / name).parent.mkdir()
         Image.fromarray(picture).save(tmp_path / name)
     (case,) = data_sets_cases(tmp_path)
-    (attempt,) = worker(interactions=1).outcome(case).attempts
+    (attempt,) = worker(interactions=1).result(case).attempts
     assert attempt.structure == "label 255"
     assert attempt.dice[0] > 0.9
 
@@ -231,7 +232,7 @@ def test_a_structure_that_a_case_lacks_is_told(tmp_path, worker):
     content["labels"]["3"] = "spleen"
     (tmp_path / "dataset.json").write_text(json.dumps(content))
     (case,) = find_cases(Layout.MSD, tmp_path).cases
-    outcome = worker(interactions=1, structures=("left", "spleen")).outcome(case)
+    outcome = worker(interactions=1, structures=("left", "spleen")).result(case)
     assert outcome.absent == ("spleen",)
     assert [a.structure for a in outcome.attempts] == ["left"]
 
@@ -239,10 +240,10 @@ def test_a_structure_that_a_case_lacks_is_told(tmp_path, worker):
 def test_structures_that_the_labels_lack_are_told(tmp_path, worker):
     data_sets.write_pairs(tmp_path, 1)
     (case,) = data_sets_cases(tmp_path)
-    outcome = worker(interactions=1, structures=("2", "liver")).outcome(case)
+    outcome = worker(interactions=1, structures=("2", "liver")).result(case)
     assert [a.structure for a in outcome.attempts] == ["label 2"]
     assert outcome.absent == ("liver",)
-    outcome = worker(structures=("liver",)).outcome(case)
+    outcome = worker(structures=("liver",)).result(case)
     assert "none of the structures liver, only label 1, label 2" in outcome.problem
 
 
@@ -250,7 +251,7 @@ def test_labels_that_are_all_background_are_told(tmp_path, worker):
     _, labels = data_sets.write_pairs(tmp_path, 1)
     _, volume, drawn = next(data_sets.cases(1))
     data_sets.save_labels(labels / "case_00.nii.gz", drawn * 0, volume)
-    assert "has no label" in worker().outcome(data_sets_cases(tmp_path)[0]).problem
+    assert "has no label" in worker().result(data_sets_cases(tmp_path)[0]).problem
 
 
 def test_a_run_that_measures_nothing_fails_and_leaves_the_folder_free(pairs, tmp_path):
@@ -278,7 +279,7 @@ def test_an_image_without_contrast_is_told(tmp_path, worker):
     path = tmp_path / "images" / "case_00.nii.gz"
     image = nibabel.load(path)
     nibabel.save(nibabel.Nifti1Image(np.ones(image.shape, np.float32), image.affine), path)
-    outcome = worker().outcome(data_sets_cases(tmp_path)[0])
+    outcome = worker().result(data_sets_cases(tmp_path)[0])
     assert "same value" in outcome.problem
     assert not outcome.fatal
 
@@ -301,7 +302,7 @@ def test_means_by_hand():
             outcome("two", 0.1, 0.2, 0.3),
             outcome("one", 0.9, 0.9, 0.9, structure="b"),
         ],
-        [Skipped("bad", "It is.")],
+        [SkippedCase("bad", "It is.")],
         Plan(interactions=3),
     )
     a = found["structures"]["a"]

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from napari_medvlm.evaluation.plots.curves import curve_of
+from napari_medvlm.evaluation.runs.cases import SkippedCase
 from napari_medvlm.evaluation.runs.report_images import planes
 from napari_medvlm.evaluation.segment import report, summary
-from napari_medvlm.evaluation.segment.cases import Skipped
 from napari_medvlm.evaluation.segment.plan import Plan
 from tests.conftest import make_phantom
 
@@ -121,9 +121,9 @@ def test_a_picture_shows_the_largest_error_and_survives_an_empty_mask():
 
 def test_words_from_files_cannot_break_the_page(tmp_path):
     plan = Plan()
-    told = summary.summary([], [Skipped("<script>alert(1)</script>", "a & b")], plan)
+    told = summary.summary([], [SkippedCase("<script>alert(1)</script>", "a & b")], plan)
     settings = {"plan": plan.model_dump(mode="json"), "data": {}, "provenance": {}}
-    path = report.write_report(tmp_path, told, settings, [], [])
+    path = report.write_report(tmp_path, told, settings, [])
     page = Page(path.read_text("utf-8"))
     assert page.tags.count("script") == 1, "only the page's own, which sorts tables"
     assert "<script>alert(1)</script>" in page.text

@@ -1,9 +1,7 @@
 """A PACS is connected to at the address that was checked, and what it sends is limited."""
 
-import http.server
 import socket
-import threading
-from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -12,6 +10,7 @@ from napari_medvlm.io.archive import connection
 from napari_medvlm.io.archive.base import Query
 from napari_medvlm.io.archive.dicomweb import DicomWeb
 from napari_medvlm.settings import allowed_hosts
+from tests.http_server import serving
 
 STUDY = b'[{"0020000D": {"vr": "UI", "Value": ["1.2.3"]}}]'
 
@@ -20,31 +19,7 @@ def go_on(fraction, message):
     """Progress that nobody looks at."""
 
 
-@contextmanager
-def serving(host, port=0, body=STUDY):
-    """A server with one study; its port and the hosts that it was asked as."""
-    asked = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-        def do_GET(self):
-            asked.append(self.headers["Host"])
-            self.send_response(200)
-            self.send_header("Content-Type", "application/dicom+json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    with http.server.ThreadingHTTPServer((host, port), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server.server_port, asked
-        finally:
-            server.shutdown()
-            thread.join()
+serving_study = partial(serving, Content_Type="application/dicom+json")
 
 
 def named(monkeypatch, *answers):
@@ -61,10 +36,13 @@ def named(monkeypatch, *answers):
 
 def test_the_name_is_looked_up_once_and_that_address_is_connected_to(monkeypatch, kept_logins):
     named(monkeypatch, "127.0.0.1", "127.0.0.2")
-    with serving("127.0.0.1") as (port, asked), serving("127.0.0.2", port) as (_, other):
+    with (
+        serving_study("127.0.0.1", body=STUDY) as (port, asked),
+        serving_study("127.0.0.2", port, body=STUDY) as (_, other),
+    ):
         (study,) = DicomWeb(f"http://pacs.test:{port}/x").studies(Query(), go_on)
     assert study.uid == "1.2.3"
-    assert asked == ["pacs.test"]
+    assert [headers["Host"] for headers in asked] == ["pacs.test"]
     assert other == []
 
 
@@ -78,7 +56,7 @@ def test_a_name_with_a_public_address_first_is_refused(monkeypatch, second):
 def test_more_than_the_limit_is_refused(monkeypatch, kept_logins):
     monkeypatch.setattr(connection, "MOST_BYTES", 1 << 20)
     with (
-        serving("127.0.0.1", body=b"[" + b" " * (1 << 20) + b"]") as (port, _),
+        serving_study("127.0.0.1", body=b"[" + b" " * (1 << 20) + b"]") as (port, _),
         pytest.raises(ArchiveError, match="sent more than 1 MB in one response"),
     ):
         DicomWeb(f"http://127.0.0.1:{port}/x").studies(Query(), go_on)

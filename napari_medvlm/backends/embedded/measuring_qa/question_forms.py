@@ -77,7 +77,13 @@ _PARTS = {
     "HIGHEST": r"(?:maximum|maximal|highest|largest|minimum|minimal|lowest)",
     "PART": r"(?:percentage|share|portion|proportion|fraction)",
     "ASKING": r"(?:what|describe|is|are|how|why|show|tell|give|which|does)",
-    "SIZE": r"(?:volumes?|sizes?)",
+    "SIZE": r"(?:volumes?|sizes?|capacit(?:y|ies))",
+    "TOGETHER": r"(?:together|combined|in total|in all|altogether)",
+    "OUTLINED": r"(?:segmented|outlined|contoured|delineated|drawn|marked|annotated)",
+    "FILLS": r"(?:take up|occupy|fill|cover|make up|account for|constitute)",
+    "HOLD": r"(?:have|contain|hold|comprise)",
+    "OFIT": r"(?: of (?:this |the )?(?:image|scan|volume|picture))?",
+    "EACH": r"(?: (?:along|in) each (?:direction|axis|dimension))",
     "GRAY": r"(?:(?:signal )?intensity|density|attenuation|brightness|signal|hu(?: value)?|"
     r"ct number)",
     "SEGMENTED": r"(?:objects?|structures?|segmentations?|masks?|labels?)",
@@ -95,11 +101,11 @@ MODALITY  (?:what|which) imaging (?:technique|method) (?:is|was) used
 MODALITY  is THIS an? (?:ct|mri?|x-?ray|pet|ultrasound)(?: scan| image)?
 SPACING   (?:what|how (?:large|big|thick)) (?:is|are) DET(?:single )?(?:voxels?|pixels?|slices?)
 SPACING   what is the size of (?:the |an? |one )?(?:voxels?|pixels?)
-SPACING   what is the (?:(?:voxel|pixel) (?:size|spacing)|slice thickness|spacing|resolution)
+SPACING   what is the (?:(?:voxel|pixel) (?:size|spacing)|slice thickness|spacing|resolution)OFIT
 EXTENT    (?:what|how (?:large|big)) is (?:the |this )?(?:field of view|fov|image|scan)
 EXTENT    what is the size of the (?:image|scan)
 EXTENT    how many MM does (?:the )?(?:field of view|fov|image|scan) cover
-SHAPE     how many (?:slices|voxels)(?: are there| does THIS have| does SCAN have)?
+SHAPE     how many (?:slices|voxels)(?: are there| does (?:THIS|SCAN) HOLD)?EACH?
 SHAPE     (?:what is )?the (?:total )?number of (?:slices|voxels)(?: of SCAN)?
 SHAPE     (?:what are )?(?:the )?dimensions of SCAN
 SHAPE     what (?:matrix(?: size)?|dimensions) (?:has|have|does) SCAN(?: have)?
@@ -109,6 +115,7 @@ LARGER    which (?:one )?is BIG,? A,? or BHOWMUCH
 LARGER    which (?:one of the )?A is (?:the )?BIG,? SIDE or SIDE
 LARGER    (?:is|are|has|have|does) A (?:have )?BIG than BHOWMUCH
 LARGER    (?:is|are) there more A than BHOWMUCH
+LARGER    (?:does|do|has|have) A (?:have |FILLS )?(?:more|less) (?:SIZE|space) than BHOWMUCH
 LARGER    (?:by )?how much BIG is A than B
 LARGER    (?:by )?how much (?:does|do) A exceed B
 LARGER    what is the (?:SIZE )?difference (?:in SIZE )?(?:between|of) A (?:and|to) B
@@ -120,7 +127,11 @@ SUM       (?:what is )?(?:the )?(?:total|combined|joint) SIZE of (?:both |all )?
 SUM       (?:what is )?(?:the )?(?:total|combined|joint) SIZE of A
 SUM       (?:what is )?the sum of (?:the SIZE of )?A and B(?:['\u2019]s?)?(?: SIZE)?
 SUM       (?:what is )?(?:the )?SIZE of A (?:together|combined|in total)
-SUM       how (?:large|big) are A (?:together|combined|in total)
+SUM       how (?:large|big) are A TOGETHER
+SUM       how much (?:do|does) A (?:measure|FILLS) TOGETHER
+SUM       (?:what|which) SIZE (?:do|does|have|has) A and B (?:have |FILLS )?TOGETHER
+SUM       (?:what|which) SIZE (?:do|does|have|has) A (?:have |FILLS )?TOGETHER
+SUM       (?:what is )?(?:the )?(?:sum|total) of (?:the )?SIZE of A
 DIAMETER  what is the (?:(?:longest|largest|greatest|maximum|maximal) )?diameter of A
 DIAMETER  what is the (?:longest|largest|greatest|maximum|maximal) (?:dimension|extent|axis) of A
 DIAMETER  how long is A
@@ -128,7 +139,7 @@ WIDTH     how (?:wide|broad) is A(?: from (?:left to right|right to left|side to
 WIDTH     what is the (?:width|breadth|transverse (?:width|extent|diameter)) of A
 DEPTH     how deep is A from front to back
 DEPTH     what is the (?:ap (?:extent|diameter)|antero-?posterior (?:extent|diameter)) of A
-HEIGHT    how (?:tall|high) is A
+HEIGHT    how (?:tall|high) is A(?: from (?:top to bottom|bottom to top|head to foot))?
 HEIGHT    what is the (?:height|cranio-?caudal (?:extent|diameter|length)) of A
 RANGE     what is the HIGHEST (?:GRAY|value) IN A
 INTENSITY what is the (?:mean |average )?GRAY IN A
@@ -151,6 +162,7 @@ OVERLAP   (?:what|which (?:SEGMENTED|organs?)) (?:does|do) A (?:overlap|touch|co
 OVERLAP   (?:what|which (?:SEGMENTED|organs?)) (?:does|do|is|are) A (?:lie )?INSIDE
 SHARE     (?:what|which) PART of A (?:lies |is )(?:INSIDE )?B
 SHARE     how much of A (?:lies |is )INSIDE B
+SHARE     (?:what|which) PART of A(?: SIZE)? (?:does|do) B FILLS
 VOLUME    (?:what (?:is|are) )?(?:the )?SIZE of A
 VOLUME    how (?:large|big|voluminous) (?:is|are) A
 VOLUME    (?:what|which) SIZE (?:does|do|has|have) A(?: have)?
@@ -160,8 +172,10 @@ VOLUME    how much (?:space|room|volume) (?:does|do) A (?:take up|occupy|fill|ha
 VOLUME    what (?:amount|quantity|volume) of A is there
 VOLUME    how many ML of A(?: (?:are|is) there)?
 VOLUME    how many ML (?:is|are|has|have) A
+VOLUME    how many ML (?:does|do) A (?:FILLS|measure|have|contain)
+VOLUME    (?:what (?:is|are) )?(?:the )?ML of A
 VOLUME    (?:what (?:is|are) )?(?!ASKING\\b)A SIZE
-COUNT     how many A (?:are (?:there|segmented)|(?:were|have been) segmented)
+COUNT     how many A (?:are (?:there|OUTLINED)|(?:were|have been) OUTLINED)
 WHERE     where (?:is|are|lies?) A
 WHERE     (?:(?:on|in) )?(?:which|what) (?:side|hemisphere) (?:is|are|lies?) A(?: on| in)?
 WHERE     (?:(?:on|in) )?(?:which|what) (?:side|hemisphere) does A lie(?: on| in)?

@@ -10,9 +10,19 @@ _POSSESSIVE = (
     r"^(?!.*\b(?:sum|total|combined|joint)\b)(?:what (?:is|are) )?(?:the )?"
     rf"(\S.*?)(?:['\u2019]s|(?<=s)['\u2019]) ({_NOUNS})$"
 )
+_DO = r"(?:state|report|determine|calculate|compute|estimate|measure|tell|give|show|list|name)"
+_LOCATE = r"(?:locate|locali[sz]e|find|point (?:(?:me|us) )?(?:to|at|out))"
+_SUPERLATIVE = r"(?:mean|average|maxim(?:um|al)|minim(?:um|al)|highest|lowest|longest|greatest)"
+_LENGTHS = (
+    r"(?:diameter|dimension|extent|axis|width|height|intensity|signal|density|attenuation|hu|value)"
+)
+_CENTER = r"^(how far .*?|.*?\bdistance .*?)\b(?:the )?(?:cent(?:re|er)|middle)s? of (?:the )?"
 _REWRITES = [
     (r"^please,? ", ""),
-    (r"^(?:can|could|would) you (?:please )?(?=tell|give|show)", ""),
+    (r"^(.+?)(?:[:,]| -) (how \w+|where)$", r"\2 is \1"),
+    (rf"^(?:can|could|would|will) you (?:please )?(?={_DO}|{_LOCATE})", ""),
+    (rf"^{_LOCATE} (?:me |us )?", "where is "),
+    (rf"^{_DO} (?:me |us )?(?=(?:the|a|an)\b|.*['\u2019]s? )", ""),
     (r"^do you know ", ""),
     (r"^i (?:want|would like|'d like) to know ", ""),
     (r"^(?:tell|give|show) (?:me|us) ", ""),
@@ -26,6 +36,12 @@ _REWRITES = [
     (r"^where (?:can|do|could) (?:i|we|you|one) (?:find|see|locate) ", "where is "),
     (r"^whereabouts (is|are) ", r"where \1 "),
     (r"^(?:what (?:is|are) )?(?:the )?(?:location|position|coordinates) of ", "where is "),
+    (rf"^(?:the )?(?={_SUPERLATIVE} |standard deviation )", "what is the "),
+    (rf"^(?:the )?(?=(?:largest|biggest|smallest) {_LENGTHS}\b)", "what is the "),
+    (r"^(?:the )?(?=(?:largest|biggest|smallest) \S+$)", "which is the "),
+    (_CENTER, r"\1"),
+    (_CENTER, r"\1"),
+    (r"^(how far .*?|.*?\bdistance .*?)\bthat of (?:the )?", r"\1"),
 ]  # fmt: skip
 _COMPILED = [(re.compile(pattern, re.IGNORECASE), to) for pattern, to in _REWRITES]
 

@@ -79,6 +79,16 @@ def phrases() -> list[Row]:
     return _rows("phrases.tsv", "phrase")
 
 
+def later_questions() -> list[Row]:
+    """Rows of ``later_questions.tsv``, written after the rules for those of ``questions.tsv``."""
+    return _rows("later_questions.tsv", "question")
+
+
+def later_phrases() -> list[Row]:
+    """Rows of ``later_phrases.tsv``."""
+    return _rows("later_phrases.tsv", "phrase")
+
+
 def _rows(file: str, column: str) -> list[Row]:
     text = (HERE / file).read_text("utf-8")
     rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)

@@ -1,16 +1,14 @@
-"""Working on questions: the backend is asked, and its answer is scored."""
+"""Measuring a question: the backend is asked, and its answer is scored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from napari_medvlm.data.answer import Question
-from napari_medvlm.data.errors import BackendUnavailable, MedVLMError, SettingsError
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import SliceImage, picture_of
@@ -24,40 +22,14 @@ from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import AnswerReply, AskRequest
 
 
-class ItemWorker:
-    """Asks one question after the other; the backend stays loaded, in a process of its own.
-
-    Parameters
-    ----------
-    plan
-        As of `Plan.model_dump`.
-    """
-
-    def __init__(self, plan: Mapping[str, Any]) -> None:
-        self._plan = Plan.model_validate(plan)
-        self._runner = RoutedRunner()
-
-    def __call__(self, case: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask, as of `Item.model_dump`; what came of it, as of `Outcome.model_dump`."""
-        return self.outcome(Item.model_validate(case)).model_dump(mode="json")
-
-    def outcome(self, item: Item) -> Outcome:
-        """Ask a question. What is wrong with it is told in the outcome, and not raised."""
-        plan = self._plan
-        try:
-            volumes = [read(path) for path in item.images]
-            question = question_of(item, volumes, plan)
-            request = AskRequest(plan.backend, volumes[0], plan.model, plan.device, question)
-            reply = self._runner.submit(request).result()
-            assert isinstance(reply, AnswerReply)
-            return score_answer(item, reply.answer, volumes[0], reply.seconds)
-        except MedVLMError as error:
-            fatal = isinstance(error, BackendUnavailable | SettingsError)
-            return Outcome(case=item.name, problem=error.message, hint=error.hint, fatal=fatal)
-
-    def stop(self) -> None:
-        """End the backend's process."""
-        self._runner.stop()
+def measure(item: Item, plan: Plan, runner: RoutedRunner) -> Outcome:
+    """Ask a question and score the answer; errors as of `read_volume` and a backend."""
+    volumes = [read(path) for path in item.images]
+    question = question_of(item, volumes, plan)
+    request = AskRequest(plan.backend, volumes[0], plan.model, plan.device, question)
+    reply = runner.submit(request).result()
+    assert isinstance(reply, AnswerReply)
+    return score_answer(item, reply.answer, volumes[0], reply.seconds)
 
 
 def question_of(item: Item, volumes: Sequence[Volume], plan: Plan) -> Question:

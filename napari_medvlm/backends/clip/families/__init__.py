@@ -1,0 +1,1 @@
+"""CLIP-like models in the files of their authors: FLAIR, BioViL, ConceptCLIP."""
