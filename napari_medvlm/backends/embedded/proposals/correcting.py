@@ -134,7 +134,7 @@ def _depth_in_part(levels: Levels, mask: BoolArray, at: IndexArray, depth: float
     if not found:
         return depth
     radius = (3 * float(np.exp(found[0].measures[VOLUME])) / (4 * np.pi)) ** (1 / 3)
-    return max(min(depth, radius), min(levels.spacing))
+    return float(max(min(depth, radius), min(levels.spacing)))
 
 
 def _padded(mask: BoolArray) -> BoolArray:
