@@ -53,18 +53,18 @@ def ring():
 @pytest.mark.parametrize("zyx", [(20, 30, 30), (21, 33, 27), (20, 30, 41)])
 def test_the_rim_with_its_core_is_a_proposal_for_a_click_in_either(zyx):
     volume, truth = ring()
-    found = []
+    scores = []
     for proposal in proposals(Levels(volume), np.array([zyx])):
         mask = np.zeros(volume.shape, bool)
         mask[proposal.level.box] = to_image(proposal.mask, proposal.level)
-        found.append(dice(mask, truth))
-    assert max(found) > 0.9
+        scores.append(dice(mask, truth))
+    assert max(scores) > 0.9
 
 
 def test_a_core_that_fills_its_image_has_no_rim():
     image = np.random.default_rng(0).normal(0, 1, (20, 40, 40))
     z, y, x = np.indices(image.shape)
     image[((z - 10) / 9) ** 2 + ((y - 20) / 19) ** 2 + ((x - 20) / 19) ** 2 < 1.6] += 100
-    found = proposals(Levels(Volume(image.astype(np.int16), np.eye(4))), np.array([[10, 20, 20]]))
-    assert found
-    assert all(p.mask.any() for p in found)
+    regions = proposals(Levels(Volume(image.astype(np.int16), np.eye(4))), np.array([[10, 20, 20]]))
+    assert regions
+    assert all(p.mask.any() for p in regions)

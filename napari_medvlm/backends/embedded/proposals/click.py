@@ -99,19 +99,19 @@ def proposals(levels: Levels, seeds: IndexArray) -> list[Proposal]:
 
 
 def _proposals(levels: Levels, seeds: IndexArray) -> list[Proposal]:
-    found: list[Proposal] = []
+    regions: list[Proposal] = []
     seen = set()
     for first, radius in enumerate(RADII_MM):
         level = window(levels, seeds.min(0), seeds.max(0) + 1, radius)
         key = tuple((s.start, s.stop) for s in level.box)
         if key not in seen:
             seen.add(key)
-            found += _in_level(level, level.index_of(seeds), FINER if first else SMALLEST)
-    found += [p for core in _cores(found) for p in _around(core, seeds)]
-    if not found:
+            regions += _in_level(level, level.index_of(seeds), FINER if first else SMALLEST)
+    regions += [p for core in _cores(regions) for p in _around(core, seeds)]
+    if not regions:
         return []
-    scores = expected_dice(np.stack([p.measures for p in found]))
-    scored = [replace(p, score=float(s)) for p, s in zip(found, scores, strict=True)]
+    scores = expected_dice(np.stack([p.measures for p in regions]))
+    scored = [replace(p, score=float(s)) for p, s in zip(regions, scores, strict=True)]
     return sorted(scored, key=lambda p: -p.score)
 
 
@@ -121,10 +121,10 @@ def _in_level(level: Level, at: IndexArray, smallest: int) -> Iterator[Proposal]
         yield from _nested(level, family, at, (typical, typical), smallest)
 
 
-def _cores(found: list[Proposal]) -> list[Proposal]:
+def _cores(regions: list[Proposal]) -> list[Proposal]:
     """The regions of different volumes that stand out most: each may be the core in a rim."""
     cores: list[Proposal] = []
-    for proposal in sorted(found, key=lambda p: -score(p.measures)):
+    for proposal in sorted(regions, key=lambda p: -score(p.measures)):
         volume = proposal.measures[VOLUME]
         if all(abs(volume - core.measures[VOLUME]) >= APART for core in cores):
             cores.append(proposal)

@@ -130,10 +130,10 @@ def _depth_in_part(levels: Levels, mask: BoolArray, at: IndexArray, depth: float
     """
     if not mask.any() or depth <= float(depth_mm(_padded(mask), levels.spacing).max()):
         return depth
-    found = proposals(levels, at)
-    if not found:
+    regions = proposals(levels, at)
+    if not regions:
         return depth
-    radius = (3 * float(np.exp(found[0].measures[VOLUME])) / (4 * np.pi)) ** (1 / 3)
+    radius = (3 * float(np.exp(regions[0].measures[VOLUME])) / (4 * np.pi)) ** (1 / 3)
     return float(max(min(depth, radius), min(levels.spacing)))
 
 
