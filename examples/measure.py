@@ -33,7 +33,7 @@ def main() -> None:
     folds.by_name.edit.setText(STRUCTURE)
     folds.by_name.find()
     wait_until(lambda: bool(dock.session.now.objects) and not dock.session.pending)
-    folds.folds[BY_NAME].open(False)
+    folds.folds[BY_NAME].collapse()
     folds.folds[MEASUREMENTS].expand()
     wait_until(lambda: bool(folds.measure.rows))
     folds.measure.draw_diameters()

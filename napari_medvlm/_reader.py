@@ -163,10 +163,11 @@ def _spaced(volume: Volume) -> Volume:
 
 
 def _window() -> QWidget | None:
-    """The window that a person looks at, if there is one."""
+    """The main window of the current viewer, if it is visible."""
     from napari import current_viewer
 
     viewer = current_viewer()
+    # napari has no public name for its main window.
     window = viewer.window._qt_window if viewer else None
     return window if window is not None and window.isVisible() else None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+import json
 import re
 import shutil
 import sys
@@ -21,9 +22,6 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 SOURCE_URL = "https://github.com/napari-medvlm/napari-medvlm/blob/main/"
 SITE_URL = "https://napari-medvlm.github.io/napari-medvlm/"
-"""Of the generated pages, which stored pages link to by their address: GitHub shows those, too."""
-
-SITE_URL = "https://napari-medvlm.github.io/napari-medvlm/"
 """Stored pages link to generated ones by their address, which works on GitHub too."""
 
 OUTSIDE = {
@@ -34,6 +32,7 @@ OUTSIDE = {
 }
 """Files of the root, and the page of each; the site has a first page of its own."""
 
+PICTURES = (".png", ".gif")
 PACKAGE = "napari_medvlm"
 PYTHON_PAGES = {
     "files": ("Files and images", r"io(\.|$)|data\.(volume|label_image|mask)"),
@@ -153,11 +152,29 @@ def gallery_page() -> str:
     """All pictures of ``docs/images`` with the text and the page that they belong to."""
     parts = ["# Gallery", "Made by `make pictures`. Choose a picture to read its page."]
     captions = picture_captions()
-    for picture in sorted((DOCS / "images").glob("*.png")):
+    for picture in sorted(p for p in (DOCS / "images").iterdir() if p.suffix in PICTURES):
         name = f"images/{picture.name}"
         caption, page = captions.get(picture.name, (picture.stem.replace("-", " "), name))
         parts += [f"## {caption}", f"[![{caption}]({name}){{ loading=lazy }}]({page})"]
     return "\n\n".join(parts)
+
+
+def notebook_page(path: Path) -> str:
+    """A notebook as Markdown: its text, and its code in blocks."""
+    parts = [f"Download this page as a [notebook]({path.name})."]
+    for cell in json.loads(path.read_text("utf-8"))["cells"]:
+        text = "".join(line for line in cell["source"] if not line.startswith("# ruff:"))
+        parts.append(f"```python\n{text}\n```" if cell["cell_type"] == "code" else text)
+    title, *others = parts[1:]
+    return "\n\n".join([title, parts[0], *others]) + "\n"
+
+
+def notebook_pages() -> dict[str, str]:
+    """The notebooks of ``docs/``, by the path of their page."""
+    return {
+        path.relative_to(DOCS).with_suffix(".md").as_posix(): notebook_page(path)
+        for path in sorted(DOCS.rglob("*.ipynb"))
+    }
 
 
 def picture_captions() -> dict[str, tuple[str, str]]:
@@ -182,6 +199,7 @@ def pages() -> dict[str, str]:
         "reference/systems.md": systems_page(),
         "gallery.md": gallery_page(),
         **python_pages(),
+        **notebook_pages(),
     }
     for name, path in OUTSIDE.items():
         if path != "index.md":

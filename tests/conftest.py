@@ -68,7 +68,7 @@ def home(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def told(monkeypatch):
-    """What a person is told, errors too."""
+    """What the user is told, errors too."""
     told = []
     for name in ("show_info", "show_warning", "show_error"):
         monkeypatch.setattr(f"napari.utils.notifications.{name}", told.append)

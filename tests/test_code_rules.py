@@ -34,7 +34,7 @@ print(json.dumps(sorted(sys.modules)))
 
 EVERY_COMMAND_AFTER_NAPARI = """
 import json, sys, time
-start = time.process_time()  # of the processor: other work may run beside
+start = time.process_time()  # of the processor: other work may run at the same time
 import napari, napari.qt, napari.viewer
 from npe2 import PluginManager
 manager = PluginManager.instance()
@@ -81,7 +81,7 @@ def test_the_public_names_import_nothing_heavy() -> None:
 
 def test_the_commands_import_nothing_heavy_and_take_less_time_than_napari() -> None:
     ratios = []
-    for _ in range(3):  # the first run may compile files, and other work may run beside any of them
+    for _ in range(3):  # the first run may compile files, and other work may run at the same time
         seen = in_fresh_interpreter(EVERY_COMMAND_AFTER_NAPARI)
         assert HEAVY.isdisjoint(seen["modules"])
         ratios.append(seen["plugin_s"] / seen["napari_s"])

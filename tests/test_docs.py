@@ -41,7 +41,7 @@ def test_links_of_a_page_lead_to_files(page):
 def commands_of(text):
     """The lines of a page that start the program, in blocks and in running text."""
     for block in re.findall(r"```(?:sh|console)\n(.*?)```", text, re.DOTALL):
-        yield from re.findall(r"^napari-medvlm .*$", block.replace("\\\n", " "), re.MULTILINE)
+        yield from re.findall(r"^ *(napari-medvlm .*)$", block.replace("\\\n", " "), re.MULTILINE)
     inline = (" ".join(code.split()) for code in re.findall(r"`(napari-medvlm [^`]+)`", text))
     yield from (code for code in inline if code not in NAMES)
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, overload
 
 from napari_medvlm.data.answer import AnswerDelta, Question
 from napari_medvlm.data.classification import ClassificationResult, LabelQuery
-from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable, PromptNotSupported
 from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Prompt
@@ -108,6 +108,14 @@ class BackendInfo:
     uses_no_images: bool = False
     prepared_mib: float = 0.0
     sizes_points: bool = False
+
+    def require_prompt(self, prompt: Prompt) -> None:
+        """Raise `PromptNotSupported` unless the backend segments by this kind of prompt."""
+        if type(prompt) not in self.prompts:
+            raise PromptNotSupported(
+                f"{self.title} does not support {prompt.label} prompts.",
+                "Use another kind of prompt, or choose another backend.",
+            )
 
 
 @dataclass(frozen=True)

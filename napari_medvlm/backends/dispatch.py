@@ -9,7 +9,7 @@ from typing import TypeVar
 from napari_medvlm.backends.base import Backend, ObjectPrompts, Prepared, Progress
 from napari_medvlm.data.answer import Answer, AnswerDelta, AnswerKind, Question
 from napari_medvlm.data.classification import ClassificationResult, LabelQuery
-from napari_medvlm.data.errors import BackendFailed, InvalidPrompt, PromptNotSupported
+from napari_medvlm.data.errors import BackendFailed, InvalidPrompt
 from napari_medvlm.data.geometry.channels import channels_in_order
 from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound
 from napari_medvlm.data.mask import Mask
@@ -41,11 +41,7 @@ def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: 
         If the result is not a `Mask`, or lies on another grid.
     """
     for prompt in prompts:
-        if type(prompt) not in backend.info.prompts:
-            raise PromptNotSupported(
-                f"{backend.info.title} does not support {prompt.label} prompts.",
-                "Use another kind of prompt, or choose another backend.",
-            )
+        backend.info.require_prompt(prompt)
     mask = _checked(backend, "segment", backend.segment(prompts, progress), Mask)
     if mask.shape != volume.shape:
         raise BackendFailed(

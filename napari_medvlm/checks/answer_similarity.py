@@ -14,7 +14,7 @@ from napari_medvlm.data.region import Region
 
 SAME_WORDS = 0.6
 """Token F1 from which two free texts count as the same answer."""
-SAME_PLACE = 0.5
+SAME_LOCATION = 0.5
 """Intersection over union from which two regions count as the same."""
 _WORD = re.compile(r"\w+")
 _SMALL = frozenset(("a", "an", "the", "is", "are", "of", "in", "on", "there", "it", "and"))
@@ -82,7 +82,7 @@ def moved(before: CheckedAnswer, after: CheckedAnswer, grid: Grid) -> bool:
         return True
     if not before.regions:
         return False
-    return region_overlap(before.regions, after.regions, grid) < SAME_PLACE
+    return region_overlap(before.regions, after.regions, grid) < SAME_LOCATION
 
 
 def clusters(answers: Sequence[CheckedAnswer]) -> tuple[tuple[CheckedAnswer, ...], ...]:

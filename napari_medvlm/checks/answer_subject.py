@@ -106,7 +106,7 @@ class AnswerSubject(Subject):
         return tuple(requests)
 
     def _statement(self) -> tuple[Existence, str] | None:
-        """What is asked for or told first, and whether it is there."""
+        """What is asked for or stated first, and whether it is there."""
         asked = existence(self.asked)
         if asked is not None:
             return (asked, self.original.group) if self.original.group in OPPOSITE else None
@@ -137,7 +137,7 @@ class AnswerSubject(Subject):
 
     @property
     def slices(self) -> tuple[SliceRef, ...]:
-        """The slices that were sent; none if another image was sent beside."""
+        """The slices that were sent; none if another image was sent with it."""
         images, grid = self.question.pictures, self.volume.grid
         own = all(same_grid(image.grid, grid) for image in images)
         return shown_slices(images) if own else ()

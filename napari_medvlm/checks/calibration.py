@@ -1,6 +1,6 @@
 """How often answers are right that are stated with some confidence: measures, and curves.
 
-A curve is fitted on an evaluation run, where the truth is known, and kept in a file beside the
+A curve is fitted on an evaluation run, where the truth is known, and kept in a file next to the
 settings. It takes a stated confidence to the share of answers that were right.
 """
 
@@ -224,8 +224,8 @@ def _checked(confidence: ArrayLike, right: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def _logit(share: Floats) -> Floats:
-    kept = np.clip(share, EDGE, 1 - EDGE)
-    result: Floats = np.log(kept / (1 - kept))
+    retained = np.clip(share, EDGE, 1 - EDGE)
+    result: Floats = np.log(retained / (1 - retained))
     return result
 
 
@@ -303,6 +303,6 @@ def risk_coverage(
     values = np.array(confidence, float)
     order = np.argsort(-values, kind="stable")
     wrong = 1 - np.array(correct, float)[order]
-    kept = np.arange(1, len(wrong) + 1)
+    retained = np.arange(1, len(wrong) + 1)
     last = np.append(np.diff(values[order]) != 0, True)
-    return kept[last] / len(wrong), np.cumsum(wrong)[last] / kept[last]
+    return retained[last] / len(wrong), np.cumsum(wrong)[last] / retained[last]

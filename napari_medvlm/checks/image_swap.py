@@ -55,10 +55,10 @@ def slices_far_away(shown: Iterable[SliceRef], volume: Volume) -> Swap | None:
     if len(indices) != 1:
         return None
     ((axis, positions),) = indices.items()
-    shift_found = far_shift(sorted(positions), volume.shape[axis])
-    if shift_found is None:
+    best_shift = far_shift(sorted(positions), volume.shape[axis])
+    if best_shift is None:
         return None
-    shift, apart = shift_found
+    shift, apart = best_shift
     data = np.roll(volume.data, -shift, axis=axis)
     distance = apart * volume.spacing[axis]
     return Swap(replace(volume, data=data), f"slices {distance:.0f} mm away", False)
@@ -118,7 +118,7 @@ def shown_slices(images: Iterable[SliceImage]) -> tuple[SliceRef, ...]:
 def repainted(image: SliceImage, volume: Volume, swap: Swap) -> SliceImage:
     """A picture with other content; what was drawn onto it stays.
 
-    A picture of another grid, of a second image that was shown beside, gets the same content.
+    A picture of another grid, of a second image that was shown with it, gets the same content.
     """
     if isinstance(image, Montage):
         return Montage.of([repainted(tile.picture, volume, swap) for tile in image.tiles])

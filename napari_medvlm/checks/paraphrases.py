@@ -22,7 +22,7 @@ from napari_medvlm.checks.image_quality import HERE
 from napari_medvlm.data.volume import Modality
 from napari_medvlm.language.yaml_tables import YamlTable, read
 
-_PLACE = r"(?P<place>(?:\s+(?:in|on|at|within|inside|near|below|above|behind)\s.*)?)"
+_LOCATION = r"(?P<location>(?:\s+(?:in|on|at|within|inside|near|below|above|behind)\s.*)?)"
 _SEEN = r"(?:present|visible|seen|identified|detected|evident)"
 _SHOWN = (
     r"(?:the|this|that|these)\s+(?:[\w-]+\s+){0,2}?"
@@ -31,12 +31,12 @@ _SHOWN = (
 _EXISTS = tuple(
     re.compile(rf"^\W*{pattern}\s*[?.]?\s*$", re.IGNORECASE | re.DOTALL)
     for pattern in (
-        rf"is\s+it\s+true\s+that\s+there\s+(?:is|are)\s+(?P<finding>.+?){_PLACE}",
-        rf"(?:is|are)\s+there\s+(?P<finding>.+?)(?:\s+(?:that\s+is\s+)?{_SEEN})?{_PLACE}",
-        rf"(?:do|can)\s+you\s+see\s+(?P<finding>.+?){_PLACE}",
-        rf"(?:does|do)\s+{_SHOWN}\s+(?:show|have|contain|suggest)\s+(?P<finding>.+?){_PLACE}",
-        rf"(?:is|are)\s+(?P<finding>.+?)\s+{_SEEN}{_PLACE}",
-        rf"can\s+(?P<finding>.+?)\s+be\s+{_SEEN}{_PLACE}",
+        rf"is\s+it\s+true\s+that\s+there\s+(?:is|are)\s+(?P<finding>.+?){_LOCATION}",
+        rf"(?:is|are)\s+there\s+(?P<finding>.+?)(?:\s+(?:that\s+is\s+)?{_SEEN})?{_LOCATION}",
+        rf"(?:do|can)\s+you\s+see\s+(?P<finding>.+?){_LOCATION}",
+        rf"(?:does|do)\s+{_SHOWN}\s+(?:show|have|contain|suggest)\s+(?P<finding>.+?){_LOCATION}",
+        rf"(?:is|are)\s+(?P<finding>.+?)\s+{_SEEN}{_LOCATION}",
+        rf"can\s+(?P<finding>.+?)\s+be\s+{_SEEN}{_LOCATION}",
     )
 )
 _ARTICLE = re.compile(r"^(?:an?|any|some|the|no)\s+", re.IGNORECASE)
@@ -48,9 +48,9 @@ _OTHERWISE = (
     "{question} Be brief.",
 )
 _OF_EXISTENCE = (
-    "Can {finding} be seen{place}?",
-    "Does the picture show {finding}{place}?",
-    "Do you see {finding}{place}?",
+    "Can {finding} be seen{location}?",
+    "Does the picture show {finding}{location}?",
+    "Do you see {finding}{location}?",
 )
 _PHRASES = ("the {phrase}", "{phrase} in the image", "{phrase}.", "a view of {phrase}")
 
@@ -63,14 +63,14 @@ class Existence:
     ----------
     finding
         With its article, without a "no".
-    place
+    location
         Where, with a space in front; or empty.
     denied
         Whether it is asked if the finding is *not* there.
     """
 
     finding: str
-    place: str = ""
+    location: str = ""
     denied: bool = False
 
     @property
@@ -102,17 +102,17 @@ def existence(question: str) -> Existence | None:
             phrase = " ".join(match["finding"].split())
             denied = phrase.casefold().startswith("no ")
             finding = phrase[3:] if denied else phrase
-            return Existence(finding, match["place"].rstrip(" ?."), denied) if finding else None
+            return Existence(finding, match["location"].rstrip(" ?."), denied) if finding else None
     return None
 
 
 def paired_questions(asked: Existence, modality: Modality) -> tuple[PairedQuestion, ...]:
     """The twins of a question, which are always the same."""
     if asked.denied:
-        turned = f"Is there {_with_article(asked.finding)}{asked.place}?"
+        turned = f"Is there {_with_article(asked.finding)}{asked.location}?"
     else:
-        turned = f"Is it true that there is no {asked.bare}{asked.place}?"
-    strange = f"Is there {absent_of(modality, asked.finding)}{asked.place}?"
+        turned = f"Is it true that there is no {asked.bare}{asked.location}?"
+    strange = f"Is there {absent_of(modality, asked.finding)}{asked.location}?"
     return PairedQuestion("negated", turned), PairedQuestion("absent", strange)
 
 
@@ -130,7 +130,7 @@ def paraphrases(question: str, count: int) -> tuple[str, ...]:
     texts = []
     if asked is not None and not asked.denied:
         finding = _with_article(asked.finding)
-        texts = [t.format(finding=finding, place=asked.place) for t in _OF_EXISTENCE]
+        texts = [t.format(finding=finding, location=asked.location) for t in _OF_EXISTENCE]
     texts += [t.format(question=question.strip()) for t in _OTHERWISE]
     return tuple(text for text in dict.fromkeys(texts) if text != question.strip())[:count]
 

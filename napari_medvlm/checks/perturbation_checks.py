@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_medvlm.checks.answer_similarity import (
-    SAME_PLACE,
+    SAME_LOCATION,
     CheckedAnswer,
     clusters,
     entropy,
@@ -100,7 +100,7 @@ class Resampling(Check):
         if first.regions:
             shared = [region_overlap(first.regions, answer.regions, grid) for answer in alike]
             details["place_overlap"] = round(sum(shared) / len(shared), 4)
-            if sum(shared) / len(shared) < SAME_PLACE:
+            if sum(shared) / len(shared) < SAME_LOCATION:
                 return self.flagged(f"{summary}, but the regions differ.", **details)
         return self.passed(f"{summary}.", **details)
 

@@ -18,7 +18,7 @@ from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.worker.messages import GroundReply, GroundRequest, Reply
 
-FOUND, NOT_FOUND = "found", "not found"
+LOCATED, NOT_FOUND = "found", "not found"
 
 
 class RegionSubject(Subject):
@@ -37,7 +37,7 @@ class RegionSubject(Subject):
 
     def __init__(self, request: GroundRequest, region: Region) -> None:
         super().__init__(
-            request, CheckedAnswer(region.name or FOUND, FOUND, (region,), region.score)
+            request, CheckedAnswer(region.name or LOCATED, LOCATED, (region,), region.score)
         )
         self.region = region
 
@@ -136,4 +136,4 @@ def checked_answer(grounding: Grounding) -> CheckedAnswer:
         return CheckedAnswer(reason, NOT_FOUND)
     scores = [region.score for region in grounding.regions if region.score is not None]
     names = ", ".join(dict.fromkeys(region.name or region.phrase for region in grounding.regions))
-    return CheckedAnswer(names, FOUND, grounding.regions, max(scores, default=None))
+    return CheckedAnswer(names, LOCATED, grounding.regions, max(scores, default=None))

@@ -21,6 +21,7 @@ from napari_medvlm.cli import (
     segment,
 )
 from napari_medvlm.cli.app import EXIT_STATUSES, App
+from napari_medvlm.cli.labelling.classify import classify
 
 app = App(
     "Ask questions of medical images, with clicks and text. Not a medical device.\n\n"
@@ -51,7 +52,7 @@ def main(
 COMMANDS = (
     segment.segment, segment.replay, precompute.prepare,
     measure.measure, follow.follow, register.register, deidentify.deidentify,
-    ground_ask.ground, ground_ask.ask,
+    ground_ask.ground, ground_ask.ask, classify,
     backends.backends, cases.cases,
 )  # fmt: skip
 for command in COMMANDS:

@@ -23,6 +23,9 @@ Verbose = Annotated[
 ]
 Log = Annotated[Path | None, typer.Option("--log", help="Append log messages to this file.")]
 
+USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
+"""Wrong usage: a class of click, of which newer versions of Typer have a copy."""
+
 
 class Command(TyperCommand):
     """A command that says how an index is written if its numbers stand apart."""
@@ -32,8 +35,8 @@ class Command(TyperCommand):
         numbers = _separate_index(args)  # before the parser empties the list
         try:
             return super().parse_args(ctx, args)
-        except Exception as error:
-            if numbers and hasattr(error, "message"):
+        except USAGE_ERROR as error:
+            if numbers:
                 error.message += f". Write an index with commas and no blanks: {numbers}."
             raise
 

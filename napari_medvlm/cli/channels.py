@@ -25,6 +25,25 @@ Resample = Annotated[
 ]
 
 
+def named_channels(texts: Sequence[str]) -> dict[str, str]:
+    """The files or patterns of ``NAME=FILE`` by the names of the channels.
+
+    Raises
+    ------
+    typer.BadParameter
+        If a text has another form, or a name comes twice.
+    """
+    channels: dict[str, str] = {}
+    for text in texts:
+        name, equals, file = (part.strip() for part in text.partition("="))
+        if not (name and equals and file):
+            raise typer.BadParameter(f"{text!r} is not NAME=FILE such as FLAIR=flair.nii.gz.")
+        if name in channels:
+            raise typer.BadParameter(f"The channel {name} is given twice.")
+        channels[name] = file
+    return channels
+
+
 def read_channels(
     texts: Sequence[str], image: Path, volume: Volume, spacing: str | None, gaps: Gaps
 ) -> dict[str, Volume]:
@@ -38,12 +57,7 @@ def read_channels(
         If an image cannot be read.
     """
     channels: dict[str, Volume] = {}
-    for text in texts:
-        name, equals, file = (part.strip() for part in text.partition("="))
-        if not (name and equals and file):
-            raise typer.BadParameter(f"{text!r} is not NAME=FILE such as FLAIR=flair.nii.gz.")
-        if name in channels:
-            raise typer.BadParameter(f"The channel {name} is given twice.")
+    for name, file in named_channels(texts).items():
         path = Path(file).expanduser()
         if not path.exists():
             raise typer.BadParameter(f"There is no file {path} for the channel {name}.")

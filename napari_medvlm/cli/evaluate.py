@@ -16,6 +16,7 @@ from napari_medvlm.cli.evaluate_text import (
     RayAddress,
     Workers,
     ask,
+    bertscore,
     calibrate,
     case_workers,
     ground,
@@ -126,6 +127,6 @@ def compare(
     print_result(comparison, as_json, lambda: "\n".join([comparison_lines(comparison), *page]))
 
 
-for command in (segment, ground, ask, masks, compare, calibrate):
+for command in (segment, ground, ask, masks, compare, calibrate, bertscore):
     app.command()(command)
 app.command(name="open")(open_case)

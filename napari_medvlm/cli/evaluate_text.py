@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_medvlm.cli.channels import Resample, named_channels
 from napari_medvlm.cli.ground_ask import AllowRemote, BaseUrl, server_model
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
@@ -19,6 +20,14 @@ Images = Annotated[Path, typer.Option(help="Folder of images.")]
 References = Annotated[Path, typer.Option(help="Reference (ground-truth) file.")]
 Out = Annotated[Path, typer.Option(help="Output folder; an unfinished run there is resumed.")]
 Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
+ChannelPatterns = Annotated[
+    list[str],
+    typer.Option(
+        "--channel",
+        help="Masks, for a model of several images: NAME=PATTERN for each channel, such as "
+        "FLAIR={case}_0003.nii.gz.",
+    ),
+]
 RayAddress = Annotated[
     str | None, typer.Option("--ray", help="Address of a Ray cluster to run on, or 'local'.")
 ]
@@ -41,6 +50,8 @@ def ground(  # noqa: PLR0913  # one for each option
     label_pattern: Annotated[
         str, typer.Option(help="Masks: label names, such as {case}_seg.nii.gz.")
     ] = "{case}",
+    channel: ChannelPatterns = [],  # noqa: B006
+    resample: Resample = False,
     slice_step_mm: Annotated[
         float, typer.Option(min=0, help="Slice step in mm, for models of 2D images.")
     ] = 0.0,
@@ -69,11 +80,15 @@ def ground(  # noqa: PLR0913  # one for each option
             device=device,
             slice_step_mm=slice_step_mm,
             every_class=every_class,
+            resample=resample,
         )
         table = None if names is None else read_names(names)
         paths = images.absolute(), references.absolute()  # cases are opened from other folders too
         patterns = image_pattern, label_pattern
-        cases = find_cases(dataset, *paths, every_class=every_class, names=table, patterns=patterns)
+        cases = find_cases(
+            dataset, *paths, every_class=every_class, names=table, patterns=patterns,
+            channels=named_channels(channel),
+        )  # fmt: skip
         data = _data(str(dataset), images, references)
         summary = evaluate(TASK, cases, plan, data, out, case_workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ground_lines(summary, out))
@@ -157,6 +172,38 @@ def calibrate(
     with report_errors():
         calibration = calibrated(run, method.value, out)
     print_result(calibration, as_json, lambda: _calibration_lines(calibration))
+
+
+def bertscore(
+    run: Annotated[Path, typer.Argument(help="Folder of a run of 'ask'.")],
+    model: Annotated[
+        Path, typer.Option(help="Folder of a transformers encoder. Nothing is downloaded.")
+    ],
+    layers: Annotated[
+        int | None, typer.Option(min=1, help="Layer to compare, from 1; default: the last.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Compute BERTScore of the open answers of a run.
+
+    Writes bertscore.csv, a row for each answer, and bertscore.json, the means, to the run's folder.
+    """
+    from napari_medvlm.evaluation.ask.bert_score import bert_score_run
+
+    with report_errors():
+        scores = bert_score_run(run, model.expanduser(), layers, device)
+    print_result(scores, as_json, lambda: _bertscore_line(scores))
+
+
+def _bertscore_line(scores: dict[str, Any]) -> str:
+    ends = scores["interval"]
+    interval = "" if ends is None else f" [{ends[0]:.3f}, {ends[1]:.3f}]"
+    return (
+        f"BERTScore F1 {scores['f1']:.3f}{interval}, precision {scores['precision']:.3f}, recall "
+        f"{scores['recall']:.3f}; {quantity(scores['answers'], 'open answer')}, "
+        f"{scores['model']}, layer {scores['layers']}"
+    )
 
 
 def _calibration_lines(calibration: dict[str, Any]) -> str:

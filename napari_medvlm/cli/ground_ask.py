@@ -38,6 +38,13 @@ HeatmapThreshold = Annotated[
     float | None,
     typer.Option(help="Turn heatmaps into masks of the values from this one on, 0 to 1."),
 ]
+MaxOverlap = Annotated[
+    float,
+    typer.Option(
+        help="Of boxes of a phrase that overlap more than this (intersection over union, 0 to 1), "
+        "keep the one with the highest score.",
+    ),
+]
 MasksFile = Annotated[
     Path | None,
     typer.Option(
@@ -60,6 +67,7 @@ def ground(  # noqa: PLR0913  # one for each option
         bool, typer.Option(help="Refine: then search every slice around the hits.")
     ] = False,
     heatmap_threshold: HeatmapThreshold = None,
+    max_overlap: MaxOverlap = 1.0,
     out: MasksFile = None,
     channel: Channels = [],  # noqa: B006
     resample: Resample = False,
@@ -92,8 +100,7 @@ def ground(  # noqa: PLR0913  # one for each option
             labels=named, model=model, device=device, channels=channels, resample=resample,
         )  # fmt: skip
         seconds = time.perf_counter() - start
-        if heatmap_threshold is not None:
-            grounding = grounding.masked(heatmap_threshold, volume.grid)
+        grounding = _filtered(grounding, volume, max_overlap, heatmap_threshold)
         labels_written = _write_masks(out, grounding, volume, backend, model)
     summary = {
         "backend": backend,
@@ -107,6 +114,17 @@ def ground(  # noqa: PLR0913  # one for each option
     print_result(summary, as_json, lambda: "\n".join(lines))
     if not grounding.regions:
         raise typer.Exit(NOT_FOUND)
+
+
+def _filtered(
+    grounding: Any, volume: Any, max_overlap: float, heatmap_threshold: float | None
+) -> Any:
+    """A grounding without overlapping regions, and with masks of its heatmaps, where asked."""
+    if max_overlap != 1:
+        grounding = grounding.distinct(max_overlap, volume.grid)
+    if heatmap_threshold is not None:
+        grounding = grounding.masked(heatmap_threshold, volume.grid)
+    return grounding
 
 
 def _grounding_summary(grounding: Any, volume: Any) -> dict[str, Any]:

@@ -166,7 +166,7 @@ def trust(
 def convert(
     path: Annotated[str, typer.Argument(help="Folder or file of the authors, name or hub id.")],
     out: Annotated[
-        Path | None, typer.Option(help="New folder; default: FOLDER-transformers, beside it.")
+        Path | None, typer.Option(help="New folder; default: FOLDER-transformers, next to it.")
     ] = None,
     name: Annotated[
         str, typer.Option(help="Name of the converted model; default: name of its folder.")

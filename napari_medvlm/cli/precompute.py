@@ -49,13 +49,13 @@ def prepare(  # noqa: PLR0913  # one for each option
     """
     from napari_medvlm.data.geometry.display import patient_axes
     from napari_medvlm.sessions.request_sender import ModelChoice
-    from napari_medvlm.sessions.segment.precompute import kept_mib, prepare_plane
+    from napari_medvlm.sessions.segment.precompute import prepare_plane, stored_mib
     from napari_medvlm.worker.runner import InlineRunner
 
     with report_errors():
         volume = read_image(image, spacing, series=series, frame=frame, gaps=gaps)
         axis = patient_axes(volume.grid.affine)[list(PlaneName).index(plane)]
-        slices, megabytes = volume.shape[axis], kept_mib(backend, volume, axis) * 2**20 / 1e6
+        slices, megabytes = volume.shape[axis], stored_mib(backend, volume, axis) * 2**20 / 1e6
         if megabytes:
             print_note(f"{slices} slices, up to {megabytes:.0f} MB on disk")
         start = time.perf_counter()

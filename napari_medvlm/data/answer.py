@@ -95,7 +95,7 @@ class Answer:
     probabilities
         Of each option, where the model tells; they sum to 1.
     notes
-        What a person must know to judge the answer, a sentence each: pictures that were left out,
+        What the user must know to judge the answer, a sentence each: pictures that were left out,
         an answer that was cut off, a number in the text that is not the number of regions.
     written
         All that the model wrote, unchanged.

@@ -58,7 +58,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def temporary_path(path: Path) -> Path:
-    """A hidden name beside a file, of this thread, with the file's endings.
+    """A hidden name next to a file, of this thread, with the file's endings.
 
     It is shortened at its start to `NAME_BYTES`.
     """

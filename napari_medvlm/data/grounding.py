@@ -10,6 +10,7 @@ import numpy as np
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.channels import Channel
 from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.iou import distinct
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.volume import Window
@@ -164,7 +165,7 @@ class Grounding:
     texts
         What the model wrote, unchanged.
     notes
-        What a person must know to judge it, a sentence each: what could not be read, or was left
+        What the user must know to judge it, a sentence each: what could not be read, or was left
         out.
     ran_on
         The device and the precision that a model ran in, as ``"cuda:0, bfloat16"``.
@@ -187,4 +188,16 @@ class Grounding:
     def masked(self, threshold: float, grid: Grid) -> Grounding:
         """The same with masks of the heatmaps, see `Region.masked`."""
         regions = tuple(region.masked(threshold, grid) for region in self.regions)
+        return replace(self, regions=regions)
+
+    def distinct(self, limit: float, grid: Grid) -> Grounding:
+        """The same without regions that overlap a better one of their phrase, see `iou.distinct`.
+
+        The phrases stay in their order.
+        """
+        regions = tuple(
+            region
+            for phrase in dict.fromkeys(region.phrase for region in self.regions)
+            for region in distinct(self.of(phrase), limit, grid)
+        )
         return replace(self, regions=regions)

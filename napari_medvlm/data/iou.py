@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from napari_medvlm.data.errors import GeometryMismatch
+from napari_medvlm.data.errors import GeometryMismatch, InvalidPrompt
 from napari_medvlm.data.geometry.grid import FloatArray, Grid
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box
@@ -57,6 +59,31 @@ def box_iou(a: Box, b: Box, grid: Grid) -> float:
     shared = float(np.prod(np.maximum(common, 0)))
     union = float(sizes.sum()) - shared
     return shared / union if union > 0 else 0.0
+
+
+def distinct(regions: Iterable[Region], limit: float, grid: Grid) -> list[Region]:
+    """Regions, the best first, without those that overlap a better one of their phrase.
+
+    Non-maximum suppression by boxes, as detectors do it; a region without a score counts as 1.
+
+    Parameters
+    ----------
+    limit
+        The intersection over union, 0 to 1, above which a region is left out.
+
+    Raises
+    ------
+    InvalidPrompt
+        If the limit lies outside of that.
+    """
+    if not 0 <= limit <= 1:
+        raise InvalidPrompt(f"There is no overlap of {limit:g}.", "Choose a number from 0 to 1.")
+    chosen: list[Region] = []
+    for region in sorted(regions, key=lambda r: -(1.0 if r.score is None else r.score)):
+        better = (other for other in chosen if other.phrase == region.phrase)
+        if all(box_iou(region.box, other.box, grid) <= limit for other in better):
+            chosen.append(region)
+    return chosen
 
 
 def _extent(box: Box, grid: Grid) -> FloatArray:

@@ -35,7 +35,7 @@ class Mask:
         The backend's confidence for single slices, by axis of the array and index across it; empty
         where it does not work slice by slice.
     notes
-        What a person should know of how it was made, in sentences.
+        What the user should know of how it was made, in sentences.
     """
 
     crop: BoolArray

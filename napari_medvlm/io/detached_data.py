@@ -1,4 +1,4 @@
-"""The data files that NRRD and MetaImage headers name, which must lie beside the header.
+"""The data files that NRRD and MetaImage headers name, which must lie next to the header.
 
 A header that names any other file of the computer would read it into the image.
 https://teem.sourceforge.net/nrrd/format.html#detached
@@ -38,13 +38,13 @@ def require_data_beside(path: Path) -> None:
         if not position.is_relative_to(folder):
             raise InvalidImage(
                 f"{path.name} names a data file outside its folder.",
-                "Move the data beside the header and let the header name it there, if you trust "
+                "Move the data next to the header and let the header name it there, if you trust "
                 "where the header comes from.",
             )
         if position.exists() and not position.is_file():
             raise InvalidImage(
                 f"{path.name} names {Path(name).name} as its data, which is not an ordinary file.",
-                "Copy the data file beside the header again.",
+                "Copy the data file next to the header again.",
             )
 
 

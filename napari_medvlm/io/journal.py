@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from napari_medvlm.data.atomic_write import temporary_path
 from napari_medvlm.data.errors import CannotSave, SessionFileError
 from napari_medvlm.io.journal_files import (
     Task,
@@ -27,7 +28,8 @@ from napari_medvlm.io.journal_files import (
 )
 from napari_medvlm.ledger.journal_lines import line_of, read_lines
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import Record
+from napari_medvlm.ledger.reading import header_version, needed_version
+from napari_medvlm.ledger.records import VERSION, Record
 from napari_medvlm.ledger.serialization import json_of
 from napari_medvlm.settings.paths import make_private, private_folder
 from napari_medvlm.settings.privacy import for_log
@@ -90,6 +92,8 @@ class Journal:
         self._on_failure = on_failure
         self._failing = False
         self._number = 0
+        self._version = self._needed_version = VERSION
+        self._header = line_of(ledger.header(), 0)
         self._waiting = b""
         self._lock = FileLock(lock_path(path), thread_local=False)
         if not (os.path.exists(path) and self._continue(ledger)):
@@ -131,9 +135,9 @@ class Journal:
             self.path = new_path(self.path.parent, _prefix(self.path))
             self._lock = FileLock(lock_path(self.path), thread_local=False)
         self._order_ns = next_use_ns(self.path.parent, _prefix(self.path))
-        header = line_of(ledger.header(), 0)
         self._number = 1
-        self._waiting = header + b"".join(self._line(record) for record in ledger.records)
+        self._version = VERSION
+        self._waiting = self._header + b"".join(self._line(record) for record in ledger.records)
 
     def _continue(self, ledger: Ledger) -> bool:
         """Lock the existing file and prepare it for more records; whether that is possible."""
@@ -144,7 +148,8 @@ class Journal:
             return False
         try:
             stored = Ledger.load(self.path, ledger.image).records
-            number = len(read_lines(self.path.read_bytes()))
+            content = self.path.read_bytes()
+            number = len(read_lines(content))
             if not _begins_with(ledger.records, stored):
                 raise SessionFileError(CHANGED)
             _cut_torn_line(self.path)
@@ -153,6 +158,7 @@ class Journal:
             self._lock.release()
             return False
         self._number = number
+        self._version = self._needed_version = header_version(content)
         self._waiting = b"".join(self._line(record) for record in ledger.records[len(stored) :])
         self._order_ns = next_use_ns(self.path.parent, _prefix(self.path))
         with contextlib.suppress(OSError):  # it is used, if only to look at it: it is offered first
@@ -192,6 +198,7 @@ class Journal:
     def _line(self, record: Record) -> bytes:
         line = line_of(json_of(record), self._number)
         self._number += 1
+        self._needed_version = max(self._needed_version, needed_version(record))
         return line
 
     def _append(self) -> None:
@@ -199,6 +206,9 @@ class Journal:
             private_folder(self.path.parent)
             if not self._lock.is_locked:
                 self._lock.acquire(timeout=0)
+            if self._needed_version > self._version:
+                _replace_header(self.path, self._header)
+                self._version = VERSION
             _append_whole(self.path, self._waiting)
         except (OSError, Timeout) as error:
             logger.warning("The journal cannot be written: %s", type(error).__name__)
@@ -249,6 +259,20 @@ def _append_whole(path: Path, data: bytes) -> None:
         except OSError:
             file.truncate(end)
             raise
+
+
+def _replace_header(path: Path, header: bytes) -> None:
+    """Give a journal the header of this version, before it gets records that older ones lack.
+
+    An older program then refuses the journal; it would count those records as damaged.
+    """
+    lines = path.read_bytes().partition(b"\n")[2]
+    temporary = temporary_path(path)
+    try:
+        _append_whole(temporary, header + lines)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _cut_torn_line(path: Path) -> None:

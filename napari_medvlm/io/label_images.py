@@ -1,4 +1,4 @@
-"""Label images with names: the image, and the table of names that lies beside it."""
+"""Label images with names: the image, and the table of names that lies next to it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def read_labels(
 
 
 def write_names(path: str | Path, names: Mapping[int, tuple[str, str]]) -> Path:
-    """Write a table of names beside a label image, as BIDS has it; `read_labels` finds it there.
+    """Write a table of names next to a label image, as BIDS has it; `read_labels` finds it there.
 
     Parameters
     ----------
@@ -132,8 +132,8 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
         named = read_labels(path, grid=grid)
     else:
         labels, volume = _labels(path)
-        found = [int(v) for v in np.unique(labels) if v]
-        names = {v: stem if len(found) == 1 else f"{stem} {v}" for v in found}
+        present = [int(v) for v in np.unique(labels) if v]
+        names = {v: stem if len(present) == 1 else f"{stem} {v}" for v in present}
         named = NamedLabels(labels, volume.grid, names, path.name, notes=volume.notes)
     if same_grid(named.grid, grid):
         return replace(named, grid=grid)
@@ -238,7 +238,7 @@ def _layered(path: Path) -> NamedLabels:
 def _no_names(path: Path) -> InvalidImage:
     stem = _stem(path)
     return InvalidImage(
-        f"There is no table of names beside {path.name}.",
+        f"There is no table of names next to {path.name}.",
         f"Add one named {stem}.json, {stem}.tsv or {stem}.txt.",
     )
 

@@ -47,7 +47,7 @@ def label_array(name: str, values: NDArray[Any]) -> NDArray[Any]:
     if fitting is None:
         raise CannotSave(
             f"{name} cannot hold the label {int(high)}: the greatest is {np.iinfo(np.uint32).max}.",
-            "Number the labels anew, as skimage.segmentation.relabel_sequential does.",
+            "Renumber the labels, as skimage.segmentation.relabel_sequential does.",
         )
     return values.astype(fitting, copy=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,8 @@ def read_nifti(path: Path, frame: int | None) -> Read:
         require_offset(path)
         affine, notes = _affine(image)
         return _data(path, image, frame), affine_from_ras(affine), notes
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise unreadable(path, error) from error
-    except Exception as error:
-        if type(error).__module__ == "zlib":
-            raise unreadable(path, error) from error
-        raise
 
 
 def _read_leniently(path: Path, frame: int | None, error: Exception) -> Read:
@@ -111,7 +108,7 @@ def _require_volume(path: Path, image: Any) -> None:
         raise unsupported(
             path,
             f"its header gives the shape {image.shape}",
-            "Copy or download the file again, or write it anew with the program that it is from.",
+            "Copy or download the file again, or save it again with the program that it is from.",
         )
     dtype = image.get_data_dtype()
     if dtype.names is not None or dtype.kind == "c":

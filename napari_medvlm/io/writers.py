@@ -40,7 +40,7 @@ def write_mask(
     volume: Volume,
     segments: Mapping[int, Segment] | None = None,
 ) -> None:
-    """Write a mask or labels beside an image.
+    """Write a mask or labels next to an image.
 
     The file is complete or is not there: what was there before stays if writing fails.
 

@@ -237,8 +237,8 @@ def _named(text: str, options: Sequence[str]) -> set[int]:
     for number, option in enumerate(options):
         if not option.strip():
             continue
-        found = re.finditer(rf"(?<!\w){re.escape(option.strip())}(?!\w)", text, re.IGNORECASE)
-        spans += [(m.start(), m.end(), number) for m in found]
+        matches = re.finditer(rf"(?<!\w){re.escape(option.strip())}(?!\w)", text, re.IGNORECASE)
+        spans += [(m.start(), m.end(), number) for m in matches]
     absent = denied(text[:_READ])
     return {
         number

@@ -30,7 +30,7 @@ class Description:
     shape
         What it is and its outline, without an article: "round spot up to 3 cm wide".
     density
-        How bright it is beside its surroundings; may be empty.
+        How bright it is compared with its surroundings; may be empty.
     place
         Where it lies; may be empty.
     source
@@ -84,7 +84,7 @@ class Knowledge:
             A file in place of the packaged one.
         user_file
             A file whose descriptions go before the others. It need not exist. A finding that it
-            describes anew is still found by the other words that it had.
+            describes again is still found by the other words that it had.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class Knowledge:
         if description is None:
             return phrase
         parts = {"{phrase}": phrase, "{definition}": description.text}
-        return re.sub(r"\{(?:phrase|definition)\}", lambda found: parts[found.group()], template)
+        return re.sub(r"\{(?:phrase|definition)\}", lambda match: parts[match.group()], template)
 
 
 def _forms(findings: Mapping[str, _Entry]) -> dict[frozenset[str], Description]:

@@ -65,24 +65,26 @@ def doubted(sentence: str) -> tuple[NegationScope, ...]:
         *(NegationScope(item.start, item.stop) for item in items if not item.denied),
         *_ahead(sentence, ahead, ends),
         *_ahead(sentence, _matches(text, triggers.DOUBT_OF_ALL), triggers.END),
-        *_behind(sentence, behind, triggers.ONE_WAY),
+        *_behind(sentence, behind, triggers.NOT_ENDED),
     )
 
 
-def _ahead(text: str, found: list[re.Match[str]], ends: tuple[str, ...]) -> Iterator[NegationScope]:
+def _ahead(
+    text: str, matches: list[re.Match[str]], ends: tuple[str, ...]
+) -> Iterator[NegationScope]:
     """Scopes of triggers in front: to the next end of a clause."""
-    stops = [match.start() for match in _any(ends).finditer(text)] if found else []
-    for match in found:
+    stops = [match.start() for match in _any(ends).finditer(text)] if matches else []
+    for match in matches:
         yield NegationScope(match.end(), _next(stops, match.end(), len(text)))
 
 
 def _behind(
-    text: str, found: list[re.Match[str]], begin: tuple[str, ...]
+    text: str, matches: list[re.Match[str]], begin: tuple[str, ...]
 ) -> Iterator[NegationScope]:
     """Scopes of triggers behind: back to where their clause begins."""
     patterns = (*triggers.END, *triggers.BACK_TO, *begin)
-    begins = [match.end() for match in _any(patterns).finditer(text)] if found else []
-    for match in found:
+    begins = [match.end() for match in _any(patterns).finditer(text)] if matches else []
+    for match in matches:
         yield NegationScope(_last(begins, _without_verb(text, match.start())), match.start())
 
 

@@ -199,5 +199,5 @@ RESUMED = (
 
 END_OF_DOUBT = (",(?!.*\\bor\\b)", "\\band\\b(?!.*\\?)")
 # "Mass, suspicious for glioma versus metastasis": what "versus" says begins behind "for".
-ONE_WAY = ("\\b(?:for|likely|represent|reflect|suggest\\w*)\\b",)
+NOT_ENDED = ("\\b(?:for|likely|represent|reflect|suggest\\w*)\\b",)
 BACK_TO = ("\\b(?:is|are|was|were|has|have|remains?|shows?)\\b",)

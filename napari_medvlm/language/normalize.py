@@ -150,7 +150,7 @@ def words_of(text: str) -> Words:
 
 
 def sorted_out(words: Iterable[str], sides: frozenset[Side] = frozenset()) -> Words:
-    """Bare words with those that have a digit told from the others."""
+    """Bare words with those that have a digit separated from the others."""
     rest = frozenset(words)
     numbers = frozenset(word for word in rest if any(map(str.isdigit, word)))
     return Words(rest - numbers, numbers, sides)

@@ -147,11 +147,11 @@ def _rules() -> _Rules:
     }
     quality = f"(?:{_MEASURE}|{_MANNER}|{_either(lexicon.qualities.split())})"
     position = f"(?:{_either(lexicon.positions.split())}|\\d+(?:st|nd|rd|th))"
-    place = f"(?:{_SEGMENT}|{_either(lexicon.places.split())}|{_LEVEL})"
+    location = f"(?:{_SEGMENT}|{_either(lexicon.places.split())}|{_LEVEL})"
     qualities = f"{quality}(?:\\s*,\\s*{quality}|\\s+(?:to|and|or)\\s+{quality})*"
     positions = f"{position}(?:\\s+(?:to|and|or)\\s+{position})*"
-    words = f"(?:{qualities}|{positions}|{place})"
-    somewhere = f"(?:{positions}[\\s/-]+|{place}\\s+)*{place}"
+    words = f"(?:{qualities}|{positions}|{location})"
+    somewhere = f"(?:{positions}[\\s/-]+|{location}\\s+)*{location}"
     within = f"{_WITHIN}\\s+(?:(?:the|both|a|an|his|her)\\s+)*"
     after = (
         f"\\s+(?:bilaterally|{within}{somewhere}(?:\\s+(?:and|or)\\s+(?:the\\s+)?{somewhere})*"

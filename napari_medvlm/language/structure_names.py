@@ -160,12 +160,12 @@ class Names:
 
     def _corrected(self, phrase: str) -> tuple[Words, int]:
         """The phrase with words that nobody knows taken for those one letter away; how many."""
-        said = words_of(phrase)
-        meant = {word: self._known(word) for word in sorted(said.words)}
+        phrase_words = words_of(phrase)
+        meant = {word: self._known(word) for word in sorted(phrase_words.words)}
         typos = [word for word, known in meant.items() if word != known]
-        sides = said.sides.union(SIDES[known] for known in meant.values() if known in SIDES)
+        sides = phrase_words.sides.union(SIDES[known] for known in meant.values() if known in SIDES)
         rest = (known for known in meant.values() if known not in SIDES)
-        return sorted_out((*rest, *said.numbers), sides), len(typos)
+        return sorted_out((*rest, *phrase_words.numbers), sides), len(typos)
 
     def _known(self, word: str) -> str:
         if word in self._vocabulary:
@@ -173,10 +173,10 @@ class Names:
         # "rigth" is a side, "bright" is none.
         if (side := next((s for s in _LONG_SIDES if _swapped(word, s)), None)) is not None:
             return side
-        close = next((known for known in self._vocabulary if _one_letter(word, known)), None)
+        close = next((known for known in self._vocabulary if _is_close(word, known)), None)
         if close is None and word.endswith("e"):  # "precunes" was taken for a plural
             latin = (known for known in self._vocabulary if known.endswith("us"))
-            close = next((known for known in latin if _one_letter(f"{word}s", known)), None)
+            close = next((known for known in latin if _is_close(f"{word}s", known)), None)
         if close is not None:
             return close
         return next((known for known in self._vocabulary if _two_letters(word, known)), word)
@@ -199,7 +199,7 @@ def _agreement(asked: frozenset[Any], named: frozenset[Any]) -> float:
     return _ONE_OF if named <= asked else _MORE_THAN
 
 
-def _one_letter(word: str, known: str) -> bool:
+def _is_close(word: str, known: str) -> bool:
     """Whether one letter is wrong, missing or too much, or two have changed places."""
     if min(len(word), len(known)) < 4 or max(len(word), len(known)) < 5:
         return False

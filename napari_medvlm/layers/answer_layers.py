@@ -61,13 +61,13 @@ def numbered(claims: Sequence[Claim], backend: str) -> list[AnswerRegion]:
     by_key: dict[Any, AnswerRegion] = {}
     for number, claim in enumerate(claims, 1):
         for region in claim.regions:
-            place = _region_key(region)
-            there = by_key.get(place)
+            position = _region_key(region)
+            there = by_key.get(position)
             if there is None:
                 color = color_of(len(by_key) + 1)
-                by_key[place] = AnswerRegion(len(by_key), region, color, backend, (number,))
+                by_key[position] = AnswerRegion(len(by_key), region, color, backend, (number,))
             elif number not in there.numbers:
-                by_key[place] = replace(there, numbers=(*there.numbers, number))
+                by_key[position] = replace(there, numbers=(*there.numbers, number))
     return list(by_key.values())
 
 
@@ -90,12 +90,12 @@ def step_regions(steps: Sequence[ToolRound], backend: str) -> list[DisplayedRegi
     ]
     return [
         DisplayedRegion(
-            STEPS_FROM + place,
+            STEPS_FROM + position,
             replace(region, phrase=label),
-            FIRST[-1 - place % len(FIRST)],
+            FIRST[-1 - position % len(FIRST)],
             backend,
         )
-        for place, (label, region) in enumerate(named)
+        for position, (label, region) in enumerate(named)
     ]
 
 
@@ -107,7 +107,7 @@ class AnswerLayers:
     viewer, volume
         Where they are shown, and what they lie in.
     on_chosen
-        Told the number of the claim, from 0, whose region a person selects.
+        Called with the number of the claim, from 0, whose region a person selects.
     """
 
     def __init__(self, viewer: Viewer, volume: Volume, on_chosen: Callable[[int], None]) -> None:
@@ -221,7 +221,7 @@ def look_at(viewer: Viewer, volume: Volume, regions: Sequence[Region]) -> None:
     centers = [region.center_mm for region in regions]
     axis = axis_across(viewer)
     places = [np.mean(centers, axis=0), *centers]
-    best = max(places, key=lambda place: sum(_spans(region, axis, place) for region in regions))
+    best = max(places, key=lambda point: sum(_spans(region, axis, point) for region in regions))
     grid = display_grid(volume.grid)  # a place between two slices could be on either
     go_to(viewer, grid.to_world(np.round(grid.to_index(best) - NUDGE)).tolist())
 
@@ -273,6 +273,6 @@ def _region_key(region: Region) -> Any:
     return (region.kind, region.name, region.slice, *np.round(region.bounds_mm, 3).ravel().tolist())
 
 
-def _spans(region: Region, axis: int, place: Any) -> bool:
+def _spans(region: Region, axis: int, position: Any) -> bool:
     low, high = region.bounds_mm[:, axis]
-    return bool(low <= place[axis] <= high)
+    return bool(low <= position[axis] <= high)

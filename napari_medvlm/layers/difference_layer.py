@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ONLY_A, ONLY_B, BOTH = 1, 2, 3
 COLORS = {ONLY_A: "#ff7f0e", ONLY_B: "#1f9bff", BOTH: "#66d9c2"}
-"""Orange, blue and pale green are told apart by people who see no red or no green."""
+"""Orange, blue and pale green are distinguishable without seeing red or green."""
 ROLE = "difference"
 NOT_MASKS = (ROLE, "scribbles")
 """Labels layers of ours that show no objects."""

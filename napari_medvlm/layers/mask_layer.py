@@ -12,6 +12,7 @@ from napari_medvlm.data.geometry.display import display_grid, displayed, is_alig
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.convert import KEY, role
+from napari_medvlm.layers.display.fixed_position import FixedPosition
 from napari_medvlm.layers.mask_strokes import PaintedReslice, Stroke
 from napari_medvlm.layers.orientation import axis_across, go_to, place_in_view
 from napari_medvlm.layers.prompts.base import visible_mm
@@ -31,9 +32,9 @@ LAYER_ROLES = (*PROMPT_ROLES, "mask")
 
 
 class MaskLayer:
-    """Shows the session's label map: a view of its memory, so only what changed is drawn anew.
+    """Shows the session's label map: a view of its memory, so only what changed is drawn again.
 
-    What a person paints, fills or erases in it is an edit of the session, see
+    What the user paints, fills or erases in it is an edit of the session, see
     `SegmentationSession.paint`. The selected label follows the active object, and the other way.
 
     Parameters
@@ -66,6 +67,7 @@ class MaskLayer:
         self._looks: object = None
         self._shown: object = None
         self._hidden: set[int] = set()
+        self._position: FixedPosition | None = None
 
     @property
     def layer(self) -> Labels | None:
@@ -84,6 +86,7 @@ class MaskLayer:
         if self._layer is None or self._layer not in self.viewer.layers:
             below = [i for i, layer in enumerate(self.viewer.layers) if self._is_image(layer)]
             self._layer = self._make()
+            self._position = FixedPosition(self._layer, lambda: None)
             self._shown = self._layer.data
             self.viewer.layers.insert(max(below, default=-1) + 1, self._layer)
             self._looks = None
@@ -144,6 +147,8 @@ class MaskLayer:
         layer = self._layer
         if layer is None or layer not in self.viewer.layers:
             return
+        if self._position is not None:
+            self._position.close()
         layer.events.paint.disconnect(self._on_paint)
         layer.events.labels_update.disconnect(self._on_update)
         layer.events.selected_label.disconnect(self._on_selected)

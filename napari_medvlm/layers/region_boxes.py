@@ -23,7 +23,7 @@ LINE_MM, CHOSEN_MM = 0.8, 2.0
 LONGEST = 26
 """A longer phrase is cut where it stands at its box."""
 FEW = 4
-"""Up to so many boxes in view have their phrases beside them."""
+"""Up to so many boxes in view have their phrases next to them."""
 CALLOUT_PX = 24
 """Width of a callout's disc on the screen."""
 

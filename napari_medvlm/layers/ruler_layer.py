@@ -1,4 +1,4 @@
-"""Distances and angles as a Shapes layer, with their values beside them as they are drawn."""
+"""Distances and angles as a Shapes layer, with their values next to them as they are drawn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.layers import Shapes
 
 COLOR = "#ff8c1a"
-"""Told apart from bright bone, dark air and the first colours of objects."""
+"""Differs from bright bone, dark air and the first colours of objects."""
 LINE_MM = 0.6
 TEXT = {"string": "{label}", "color": COLOR, "size": 14, "anchor": "upper_right"}
 
@@ -36,7 +36,7 @@ class RulerLayer:
     grid
         The image's; lines are cut into the slices that the viewer shows of it.
     on_changed
-        Told that a line was drawn, changed or removed.
+        Called when a line was drawn, changed or removed.
     """
 
     def __init__(self, viewer: Viewer, grid: Grid, on_changed: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""A second mask of an object beside the first."""
+"""A second mask of an object next to the first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
 COLOR = "#ff40ff"
-"""Told apart from the colours of objects."""
+"""Differs from the colours of objects."""
 
 
 class OtherMaskLayer:

@@ -29,12 +29,12 @@ class SessionLayers:
     viewer
         Where they are shown.
     session
-        What they show. What a person edits in them becomes gestures of the session.
+        What they show. What the user edits in them becomes gestures of the session.
     on_error
-        Told of edits that the session refused.
+        Called with edits that the session refused.
     on_removed
-        Told of each layer that is taken out of the viewer; it is to call `removed` in a moment, if
-        the image is still there: who takes all away says nothing of the prompts.
+        Called with each layer that is taken out of the viewer; it calls `removed` in a moment if
+        the image is still there: removing everything is no edit of the prompts.
     """
 
     def __init__(

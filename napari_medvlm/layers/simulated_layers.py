@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels, Layer, Points
 
 COLOR = "#ffd92f"
-"""Told apart from napari's colour of a single label, and from the truth's outline."""
+"""Differs from napari's colour of a single label, and from the truth's outline."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -119,7 +119,7 @@ class StoredToolResult(Value):
             text=result.text,
             failed=result.failed,
             regions=tuple(StoredRegion.whole(r, volume.grid) for r in result.regions),
-            images=tuple(StoredSliceImage.made(image, volume) for image in result.pictures),
+            images=tuple(StoredSliceImage.of(image, volume) for image in result.pictures),
         )
 
     def result(self, volume: Volume) -> ToolResult:
@@ -149,11 +149,11 @@ class StoredImageSelection(Value):
     box_format: str = ""
 
 
-class _ConversationRecord(Value):
+class _TimedRecord(Value):
     time: datetime = Field(default_factory=now)
 
 
-class ConversationStarted(_ConversationRecord):
+class ConversationStarted(_TimedRecord):
     """A conversation began, or has a new title."""
 
     record: Literal["conversation_started"] = "conversation_started"
@@ -161,21 +161,21 @@ class ConversationStarted(_ConversationRecord):
     title: str
 
 
-class ConversationRemoved(_ConversationRecord):
+class ConversationRemoved(_TimedRecord):
     """A conversation was removed."""
 
     record: Literal["conversation_removed"] = "conversation_removed"
     conversation: int
 
 
-class TurnsRemoved(_ConversationRecord):
+class TurnsRemoved(_TimedRecord):
     """Turns were removed from their conversation: an earlier question was edited or repeated."""
 
     record: Literal["turns_removed"] = "turns_removed"
     turns: tuple[int, ...]
 
 
-class QuestionRecord(_ConversationRecord):
+class QuestionRecord(_TimedRecord):
     """A question, its inputs, and the backend it was sent to.
 
     Attributes
@@ -201,7 +201,7 @@ class QuestionRecord(_ConversationRecord):
     tools: tuple[str, ...]
 
 
-class ImagesSent(_ConversationRecord):
+class ImagesSent(_TimedRecord):
     """The images that were sent, and the share of the volume's slices that they cover."""
 
     record: Literal["images_sent"] = "images_sent"
@@ -210,7 +210,7 @@ class ImagesSent(_ConversationRecord):
     covered: Number
 
 
-class TextStreamed(_ConversationRecord):
+class TextStreamed(_TimedRecord):
     """The next part of the text that a model generates."""
 
     record: Literal["text_streamed"] = "text_streamed"
@@ -218,7 +218,7 @@ class TextStreamed(_ConversationRecord):
     text: str
 
 
-class ToolRoundRecord(_ConversationRecord):
+class ToolRoundRecord(_TimedRecord):
     """A round of tool calls ended."""
 
     record: Literal["tool_round"] = "tool_round"
@@ -237,7 +237,7 @@ class ToolRoundRecord(_ConversationRecord):
         return ToolRound(self.text, tuple(result.result(volume) for result in self.results))
 
 
-class AnswerRecord(_ConversationRecord):
+class AnswerRecord(_TimedRecord):
     """A turn ended: answered, stopped or failed."""
 
     record: Literal["answered"] = "answered"
@@ -250,7 +250,7 @@ class AnswerRecord(_ConversationRecord):
     first_token_s: float | None = None
 
 
-class ClaimGrounded(_ConversationRecord):
+class ClaimGrounded(_TimedRecord):
     """Regions were added to a claim."""
 
     record: Literal["claim_grounded"] = "claim_grounded"
@@ -259,7 +259,7 @@ class ClaimGrounded(_ConversationRecord):
     grounded: StoredClaim
 
 
-class Marked(_ConversationRecord):
+class Marked(_TimedRecord):
     """A reader's verdict on a claim; `None` clears it."""
 
     record: Literal["marked"] = "marked"
@@ -269,7 +269,7 @@ class Marked(_ConversationRecord):
     note: str = ""
 
 
-class Explained(_ConversationRecord):
+class Explained(_TimedRecord):
     """An evidence map: how much each part of an image contributed to the answer.
 
     Attributes
@@ -305,7 +305,7 @@ class StoredCheckResult(Value):
         return CheckResult(**self.model_dump())
 
 
-class Checked(_ConversationRecord):
+class Checked(_TimedRecord):
     """A check of an answer ended."""
 
     record: Literal["checked"] = "checked"
@@ -313,7 +313,7 @@ class Checked(_ConversationRecord):
     result: StoredCheckResult
 
 
-Said = (
+ConversationRecord = (
     ConversationStarted
     | ConversationRemoved
     | TurnsRemoved

@@ -15,7 +15,7 @@ from pathlib import Path
 from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.errors import InvalidPrompt, SessionFileError
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.ledger.conversation_records import Said
+from napari_medvlm.ledger.conversation_records import ConversationRecord
 from napari_medvlm.ledger.edit_titles import edit_title
 from napari_medvlm.ledger.reading import JOURNAL_SUFFIX, count_text, read_session, without_gaps
 from napari_medvlm.ledger.records import (
@@ -87,6 +87,11 @@ class Ledger:
     def records(self) -> tuple[Record, ...]:
         """All records, oldest first."""
         return tuple(self._records)
+
+    @property
+    def last_prediction(self) -> Predicted | None:
+        """The latest record of a predicted mask."""
+        return next((r for r in reversed(self._records) if isinstance(r, Predicted)), None)
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -172,7 +177,13 @@ class Ledger:
         return self._move(self._cursor + 1)
 
     def note(
-        self, answer: Predicted | Grounded | RegionChecked | Classified | DescriptorToggled | Said
+        self,
+        answer: Predicted
+        | Grounded
+        | RegionChecked
+        | Classified
+        | DescriptorToggled
+        | ConversationRecord,
     ) -> None:
         """Add a record that changes no object: an answer of a backend, a question, a mark."""
         self._take(answer)

@@ -14,7 +14,17 @@ from pydantic import TypeAdapter, ValidationError
 from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.ledger.journal_lines import read_lines
 from napari_medvlm.ledger.migrate import upgrade
-from napari_medvlm.ledger.records import VERSION, ImageReference, Record, SessionFile
+from napari_medvlm.ledger.records import (
+    VERSION,
+    CursorMoved,
+    Entry,
+    Grounded,
+    ImageReference,
+    MaskEdited,
+    Predicted,
+    Record,
+    SessionFile,
+)
 
 JOURNAL_SUFFIX = ".jsonl"
 """A session file that is written line by line, see `journal_lines`."""
@@ -67,6 +77,26 @@ def read_session(path: Path, image: ImageReference | None = None) -> Content:
     except _INVALID as error:
         raise _damaged(path.name) from error
     return Content(content.image, content.records)
+
+
+def header_version(data: bytes) -> int:
+    """The version in the header of a journal; the current one if the header is damaged."""
+    lines = read_lines(data[: data.find(b"\n") + 1])
+    try:
+        version = json.loads(lines[0] or b"")["version"]
+    except (IndexError, KeyError, TypeError, ValueError):
+        return VERSION
+    return version if isinstance(version, int) else VERSION
+
+
+def needed_version(record: Record) -> int:
+    """The oldest version of the format that has a record of this kind."""
+    match record:
+        case Entry():
+            return 3 if any(isinstance(event, MaskEdited) for event in record.events) else 1
+        case CursorMoved() | Predicted() | Grounded():
+            return 1
+    return 2
 
 
 def _bytes_of(path: Path) -> bytes:

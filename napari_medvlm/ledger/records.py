@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
+from napari_medvlm.data.geometry.channels import Channel
 from napari_medvlm.data.grounding import Grounding, NotFound
 from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.ledger.conversation_records import Said, StoredCheckResult
+from napari_medvlm.ledger.conversation_records import ConversationRecord, StoredCheckResult
 from napari_medvlm.ledger.serialization import Number, RegionRecord, Value, now
 from napari_medvlm.settings.privacy import names_somebody
 
@@ -178,6 +180,29 @@ class Predicted(Value):
     time: datetime = Field(default_factory=now)
 
 
+class ImageReference(Value):
+    """An image that a ledger or a request is about; the digest decides, the rest is for people.
+
+    Attributes
+    ----------
+    source
+        Where the image was; None if that is not known, or would name the patient.
+    """
+
+    digest: str
+    shape: tuple[int, int, int]
+    name: str
+    source: str | None
+
+    @classmethod
+    def of(cls, volume: Volume) -> ImageReference:
+        """The reference to a volume."""
+        source = None if volume.source is None else str(Path(volume.source).absolute())
+        if source is not None and names_somebody(source, volume.patient):
+            source = None
+        return cls(digest=volume.digest, shape=volume.shape, name=volume.name, source=source)
+
+
 class Grounded(Value):
     """A backend located a phrase, or did not find it.
 
@@ -191,6 +216,8 @@ class Grounded(Value):
         Center and width of the intensities that the model saw.
     not_found
         Why there is no region.
+    channels
+        Of a model of several images: which image was which of its channels, as it was sent.
     """
 
     record: Literal["grounded"] = "grounded"
@@ -205,11 +232,18 @@ class Grounded(Value):
     best_score: float | None
     texts: tuple[str, ...]
     seconds: Number
+    channels: dict[str, ImageReference] = {}
     time: datetime = Field(default_factory=now)
 
     @classmethod
     def of(
-        cls, phrase: str, grounding: Grounding, backend: str, model: str | None, seconds: float
+        cls,
+        phrase: str,
+        grounding: Grounding,
+        backend: str,
+        model: str | None,
+        seconds: float,
+        channels: Sequence[Channel] = (),
     ) -> Grounded:
         """The record of the result for a phrase."""
         missing = next((n for n in grounding.not_found if n.phrase == phrase), None)
@@ -226,7 +260,16 @@ class Grounded(Value):
             best_score=None if missing is None else missing.best_score,
             texts=grounding.texts,
             seconds=seconds,
+            channels={channel.name: ImageReference.of(channel.volume) for channel in channels},
         )
+
+    @model_serializer(mode="wrap")
+    def _without_no_channels(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave an empty field out, for programs that do not know it."""
+        content: dict[str, Any] = handler(self)
+        if not self.channels:
+            content.pop("channels", None)
+        return content
 
     def grounding(self) -> Grounding:
         """The result as far as it is stored: regions are boxes, without masks and heatmaps."""
@@ -298,32 +341,9 @@ Record = Annotated[
     | RegionChecked
     | Classified
     | DescriptorToggled
-    | Said,
+    | ConversationRecord,
     Field(discriminator="record"),
 ]
-
-
-class ImageReference(Value):
-    """Which image a ledger is about; the digest decides, the rest is for people.
-
-    Attributes
-    ----------
-    source
-        Where the image was; None if that is not known, or would name the patient.
-    """
-
-    digest: str
-    shape: tuple[int, int, int]
-    name: str
-    source: str | None
-
-    @classmethod
-    def of(cls, volume: Volume) -> ImageReference:
-        """The reference to a volume."""
-        source = None if volume.source is None else str(Path(volume.source).absolute())
-        if source is not None and names_somebody(source, volume.patient):
-            source = None
-        return cls(digest=volume.digest, shape=volume.shape, name=volume.name, source=source)
 
 
 class SessionHeader(Value):

@@ -79,7 +79,7 @@ class RegionRecord(Value):
     @classmethod
     def of(cls, region: Region) -> RegionRecord:
         """The stored form of a region."""
-        return cls(**_found(region))
+        return cls(**_fields(region))
 
 
 class StoredRegion(RegionRecord):
@@ -101,7 +101,7 @@ class StoredRegion(RegionRecord):
         """The stored form of a region, with its mask if the mask's grid is passed."""
         mask = None if grid is None or region.mask is None else InitialMask.of(grid, region.mask)
         return cls(
-            **_found(region),
+            **_fields(region),
             phrase=region.phrase,
             points=region.points,
             uncertainty=region.uncertainty,
@@ -122,7 +122,7 @@ class StoredRegion(RegionRecord):
         )
 
 
-def _found(region: Region) -> dict[str, Any]:
+def _fields(region: Region) -> dict[str, Any]:
     where = region.slice
     return {
         "score": region.score,
@@ -162,12 +162,12 @@ class StoredSliceImage(Value):
     png: str = ""
 
     @classmethod
-    def made(
+    def of(
         cls, picture: SliceImage, volume: Volume, caption: str = "", of: str = ""
     ) -> StoredSliceImage:
         """The stored form of an image."""
         shown = [tile.picture for tile in picture.tiles] if isinstance(picture, Montage) else None
-        kept = cls(
+        stored = cls(
             slices=tuple((p.slice.axis, p.slice.index) for p in shown or [picture]),
             crop=picture.part,
             windows=tuple((w.center, w.width) for w in picture.windows),
@@ -176,9 +176,9 @@ class StoredSliceImage(Value):
             digest=digest_of(picture.pixels),
         )
         own = not of and picture.grid is volume.grid
-        if own and digest_of(kept._again(volume).pixels) == kept.digest:
-            return kept
-        return kept.model_copy(update={"png": _png(picture.pixels)})
+        if own and digest_of(stored._again(volume).pixels) == stored.digest:
+            return stored
+        return stored.model_copy(update={"png": _png(picture.pixels)})
 
     def slice_image(self, volume: Volume) -> SliceImage:
         """The image, rendered again unless its pixels are stored."""
@@ -193,8 +193,8 @@ class StoredSliceImage(Value):
 
     def _again(self, volume: Volume) -> SliceImage:
         refs = [SliceRef(*pair) for pair in self.slices]
-        made = [picture_of(volume, ref, self._windows() or None, self.crop) for ref in refs]
-        return made[0] if len(made) == 1 else Montage.of(made)
+        rendered = [picture_of(volume, ref, self._windows() or None, self.crop) for ref in refs]
+        return rendered[0] if len(rendered) == 1 else Montage.of(rendered)
 
     def _windows(self) -> tuple[Window, ...]:
         return tuple(Window(*pair) for pair in self.windows)

@@ -119,8 +119,8 @@ def _apply(moment: LedgerState, event: Event, entry: Entry) -> LedgerState:
         case OverlapChosen():
             return replace(moment, overlap=event.overlap)
         case ObjectAdded():
-            made = (serial, entry.time)
-            new = LiveObject(event.object, made, changed=serial, prompted=serial)
+            created = (serial, entry.time)
+            new = LiveObject(event.object, created, changed=serial, prompted=serial)
             objects[event.object.id] = new
         case ObjectChanged():
             objects[event.object.id] = replace(objects[event.object.id], info=event.object)

@@ -284,7 +284,8 @@ class GroundingSession(Closeable):
         (phrase,) = request.query.phrases
         grounding, backend, seconds = reply.grounding, request.backend, reply.seconds
         self._located[phrase] = Located(phrase, grounding, backend, seconds, request)
-        self._note(Grounded.of(phrase, grounding, backend, request.model, seconds))
+        channels = request.query.channels
+        self._note(Grounded.of(phrase, grounding, backend, request.model, seconds, channels))
 
     def _note(self, record: Grounded | RegionChecked) -> None:
         self.ledger.note(record)

@@ -158,7 +158,7 @@ def corrected(pairing: Pairing, change_mm: np.ndarray) -> Pairing:
 
 
 def quality_after(current: Volume, prior: Volume, pairing: Pairing) -> Pairing:
-    """A pairing with its agreement, overlap and warnings computed anew."""
+    """A pairing with its agreement, overlap and warnings computed again."""
     return quality_of(current, prior, pairing)
 
 

@@ -12,6 +12,8 @@ from qtpy.QtWidgets import QHBoxLayout
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.layers import is_image
+from napari_medvlm.layers.convert import role
+from napari_medvlm.layers.display.fixed_position import FixedPosition, restore_position
 from napari_medvlm.layers.orientation import name_axes, orient, shows_all
 from napari_medvlm.sessions.earlier import EarlierSession
 from napari_medvlm.sessions.request_sender import ModelChoice
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 from napari_medvlm.widgets.runtime.dock import Dock
 
 S = TypeVar("S")
-TRANSFORMS = ("affine", "rotate", "scale", "shear", "translate")
-"""Events of a layer that is moved by hand."""
 
 
 class SessionDock(Dock, Generic[S]):
@@ -65,7 +65,7 @@ class SessionDock(Dock, Generic[S]):
         dims = napari_viewer.dims.events
         for event in (dims.order, dims.ndisplay, dims.point):
             event.connect(self._on_view)
-        self._moved: set[int] = set()
+        self._position: FixedPosition | None = None
         self._watched: Layer | None = None
         self.image.chosen.connect(self._watch)
         self._watch(self.image.layer)
@@ -92,6 +92,7 @@ class SessionDock(Dock, Generic[S]):
     def close_dock(self) -> None:
         """Leave the image and end the worker."""
         self.model.download_bar.cancel()
+        self._watch(None)
         self._end()
         self._runner.stop()
 
@@ -127,22 +128,31 @@ class SessionDock(Dock, Generic[S]):
         return row
 
     def _watch(self, layer: Layer | None) -> None:
-        """Tell when the image is moved: prompts and masks are in the patient's frame and stay."""
-        for name in TRANSFORMS:
-            if self._watched is not None:
-                getattr(self._watched.events, name).disconnect(self._on_moved)
-            if layer is not None:
-                getattr(layer.events, name).connect(self._on_moved)
+        """Have the image stay where it is: prompts and masks are in the frame of the patient."""
+        if self._position is not None:
+            self._position.close()
+            self._position = None
+        if self._watched is not None:
+            self._watched.events.data.disconnect(self._on_replaced)
         self._watched = layer
+        if layer is not None:
+            if restore_position(layer):
+                self._on_moved()
+            self._position = FixedPosition(layer, self._on_moved)
+            layer.events.data.connect(self._on_replaced)
 
-    def _on_moved(self, _: object) -> None:
-        if self.session is None or self._watched is None or id(self._watched) in self._moved:
-            return
-        self._moved.add(id(self._watched))
+    def _on_moved(self) -> None:
+        name = "" if self._watched is None else self._watched.name
         warn(
-            f"{self._watched.name} was moved; prompts and masks stay at the image's own position."
-            " Undo the transformation to work on it."
+            f"{name} stays at its position, which its prompts and masks have, while it is open"
+            " in a dock. Move a duplicate of the layer; for the voxel size use Set the voxel size…"
         )
+
+    def _on_replaced(self, _: object) -> None:
+        """Open the image again when its voxels were replaced in the viewer."""
+        layer = self.image.layer
+        if layer is not None and layer is self._watched and role(layer) is None:
+            self.image.chosen.emit(layer)
 
     def _on_application_state(self, _: object) -> None:
         """Leave the mouse to napari: a key released in another window is released unseen."""

@@ -20,7 +20,7 @@ _living_guard = threading.Lock()
 CODE_VARIABLES = {
     "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1",
 }  # fmt: skip
-"""Of workers that run code of a model: nothing is fetched, and nothing is written beside it."""
+"""Of workers that run code of a model: nothing is fetched, and nothing is written next to it."""
 
 
 def living() -> tuple[RoutedRunner, ...]:

@@ -75,7 +75,7 @@ class Executor:
             return self._do(request, progress, deliver)
         except MedVLMError:
             raise
-        except Exception as error:
+        except Exception as error:  # a backend may raise anything
             if is_out_of_memory(error):
                 raise OutOfMemory(
                     f"Out of memory: {request.backend} on {request.device}.",

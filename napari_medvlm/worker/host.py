@@ -34,7 +34,7 @@ NICE = 10
 """How far the computation steps back behind the window on POSIX, where both want the processor.
 
 torch's threads wait for each other at each step of a network. Where they do so by counting, as they
-do unless told otherwise, the one that all wait for may get no turn: a click of 0.2 s took 10 s.
+do by default, the one that all wait for may get no turn: a click of 0.2 s took 10 s.
 """
 
 

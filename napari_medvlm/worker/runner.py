@@ -118,7 +118,7 @@ class Runner(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """End the work and free what it holds. The next request begins anew."""
+        """End the work and free what it holds. The next request starts a new worker."""
 
     def __enter__(self) -> Self:
         return self

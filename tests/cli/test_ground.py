@@ -125,3 +125,22 @@ def test_heatmaps_become_masks_from_a_threshold_on(scan, tmp_path, monkeypatch):
     assert region["kind"] == "mask"
     assert region["box_zyx"] == [[3, 2, 3], [4, 3, 5]]
     assert np.argwhere(nmv.read_volume(out).data).tolist() == [[3, 2, 3], [3, 2, 4]]
+
+
+def test_of_boxes_that_overlap_the_best_is_written(scan, monkeypatch):
+    volume = nmv.read_volume(scan[0])
+    boxes = [nmv.Box.at_index(volume.grid, (3, 2, x), (4, 12, x + 10)) for x in (1, 2, 15)]
+    regions = [
+        nmv.Region("mass", box, score) for box, score in zip(boxes, (0.5, 0.9, 0.3), strict=True)
+    ]
+    monkeypatch.setattr(
+        nmv, "ground", lambda *_, **__: nmv.Grounding(tuple(regions)), raising=False
+    )
+    words = ["ground", str(scan[0]), "mass", "--json"]
+    for more, scores in (([], [0.5, 0.9, 0.3]), (["--max-overlap", "0.5"], [0.9, 0.3])):
+        done = run(app, [*words, *more])
+        assert done.exit_code == 0, done.stderr
+        assert [region["score"] for region in json.loads(done.stdout)["regions"]] == scores
+    done = run(app, [*words, "--max-overlap", "2"])
+    assert done.exit_code == 1
+    assert "no overlap of 2" in done.stderr

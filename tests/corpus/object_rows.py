@@ -369,7 +369,7 @@ def slicer(folder):
 def total_segmentator(folder):
     def write(image, path):
         sitk.WriteImage(image, str(path))
-        loaded = nibabel.load(path, mmap=False)  # the file is written anew
+        loaded = nibabel.load(path, mmap=False)  # the file is written again
         xml = '<CaretExtension><VolumeInformation Index="0"><LabelTable><Label Key="1">body</Label>'
         xml += '<Label Key="2">tumor</Label></LabelTable></VolumeInformation></CaretExtension>'
         loaded.header.extensions.append(nibabel.nifti1.Nifti1Extension(0, xml.encode()))

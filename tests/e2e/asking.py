@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QApplication
 
 
 class Asker:
-    """What a person does in the dock, and what they see."""
+    """What the user does in the dock, and what they see."""
 
     def __init__(self, viewer, dock, qtbot):
         self.viewer, self.dock, self.qtbot = viewer, dock, qtbot

@@ -35,7 +35,7 @@ LEFT, RIGHT, OUTSIDE = (12, 20, 13), (12, 20, 33), (12, 4, 22)
 
 
 class Person:
-    """What a person does in the window, and what they see."""
+    """What the user does in the window, and what they see."""
 
     def __init__(self, viewer, dock, qtbot):
         self.viewer, self.dock, self.qtbot = viewer, dock, qtbot

@@ -9,7 +9,7 @@ from napari_medvlm.layers import layer_data
 
 
 class Asker:
-    """What a person does in the dock, and what they see."""
+    """What the user does in the dock, and what they see."""
 
     def __init__(self, viewer, dock, qtbot):
         self.viewer, self.dock, self.qtbot = viewer, dock, qtbot

@@ -1,4 +1,4 @@
-"""What a person does with a list of cases in the window, and what is there the next day."""
+"""What the user does with a list of cases in the window, and what is there the next day."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tests.io.archive.test_dicomweb import make
 
 
 class Worker:
-    """What a person does in the dock."""
+    """What the user does in the dock."""
 
     def __init__(self, viewer, dock, qtbot):
         self.viewer, self.dock, self.qtbot = viewer, dock, qtbot
@@ -88,7 +88,7 @@ def images(tmp_path):
 def test_cases_are_worked_through_one_after_the_other(open_cases, images, told, tmp_path_factory):
     worker, out = open_cases(), tmp_path_factory.mktemp("out")
     worker.opens(images)
-    worker.dock._on_place(str(out), MaskFormat.NIFTI)
+    worker.dock._on_results_folder(str(out), MaskFormat.NIFTI)
     assert worker.dock.cases.summary.text() == "0 of 3 done"
     cases_commands.next_case(worker.viewer)
     worker.waits_for("a")

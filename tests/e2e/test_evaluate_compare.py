@@ -59,7 +59,7 @@ def compared(viewer, panel, brain, qtbot):
     panel.a.choose(a, 1)
     panel.b.choose(b, 1)
     qtbot.waitUntil(lambda: panel.values["Volume B"].text() != NONE, timeout=WAIT_MS)
-    qtbot.waitUntil(lambda: panel.found.figures.dice < 1, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: panel.result.figures.dice < 1, timeout=WAIT_MS)
     return a, b
 
 
@@ -106,14 +106,14 @@ def test_figures_and_difference_follow_the_brush(viewer, panel, compared, brain,
     painted.n_edit_dimensions = 3
     painted.paint(at, 0)
     qtbot.waitUntil(lambda: panel.values["Dice"].text() != before, timeout=WAIT_MS)
-    now = dice(panel.found.pair.a.full(), painted_on(panel, painted))
+    now = dice(panel.result.pair.a.full(), painted_on(panel, painted))
     assert panel.values["Dice"].text() == f"{now:.4f}"
     assert (np.asarray(difference(viewer).data) == ONLY_A).any()
 
 
 def painted_on(panel, layer):
     """What a layer of the viewer shows, on the grid that is compared on."""
-    grid = panel.found.pair.grid
+    grid = panel.result.pair.grid
     return labels_of(layer, Volume(np.zeros(grid.shape, np.uint8), grid.affine)) == 1
 
 
@@ -150,13 +150,13 @@ def test_other_grids_are_resampled_with_a_note_or_refused(viewer, panel, compare
     finer = viewer.add_layer(named(fine, Grid(fine.shape, affine), {1: "fine"}, "finer"))
     panel.b.choose(finer, 1)
     qtbot.waitUntil(lambda: "different grid" in panel.note.text(), timeout=WAIT_MS)
-    assert panel.found.figures.dice > 0.8
+    assert panel.result.figures.dice > 0.8
     far = volume.affine.copy()
     far[:3, 3] += 5000
     other = viewer.add_layer(named(white, Grid(white.shape, far), {1: "far"}, "far"))
     panel.b.choose(other, 1)
     qtbot.waitUntil(lambda: "lies outside the grid" in panel.note.text(), timeout=WAIT_MS)
-    assert panel.found is None
+    assert panel.result is None
     assert panel.values["Dice"].text() == NONE
 
 

@@ -1,4 +1,4 @@
-"""Cases of evaluations of places and of answers open beside what is true."""
+"""Cases of evaluations of places and of answers open next to the truth."""
 
 import numpy as np
 import pytest

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -172,11 +173,28 @@ def test_what_was_found_is_on_the_disk(asker, home):
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    """Made by a process of its own: torch does not load beside a window with software OpenGL."""
+    """Made by another process: torch does not load in that of a window with software OpenGL."""
     folder = str(tmp_path_factory.mktemp("clip"))
     program = f"from tests.backends.clip.tiny_clip import save_clip; save_clip({folder!r})"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
     return folder
+
+
+def test_of_overlapping_boxes_only_the_best_is_shown_below_a_limit(asker):
+    asker.asks("liver", "livr")
+    dock = asker.dock
+    assert dock.overlap.isHidden()
+    located = dock.session.located["liver"]
+    (region,) = located.grounding.regions
+    weaker = replace(region, score=0.4)
+    two = replace(located, grounding=replace(located.grounding, regions=(weaker, region)))
+    dock.session._located["liver"] = two
+    dock.overlap.changed.emit()
+    asker.waits(lambda: len(asker.layer("found boxes").data) == 3)
+    assert not dock.overlap.isHidden()
+    dock.overlap.slider.setValue(0.5)
+    asker.waits(lambda: len(asker.layer("found boxes").data) == 2)
+    assert {row[0]: row[1] for row in asker.rows()}["liver"] != "0.40"
 
 
 def test_a_heatmap_lies_on_the_image_and_says_what_was_looked_at(asker, clip):

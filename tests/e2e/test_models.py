@@ -24,7 +24,7 @@ WAIT_MS = 300_000
 
 @pytest.fixture(scope="module")
 def owl(tmp_path_factory):
-    """A tiny detector, made by another process: none loads torch beside a window."""
+    """A tiny detector, made by another process: none loads torch in the process of a window."""
     folder = tmp_path_factory.mktemp("models") / "owl"
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", MAKE, str(folder)], check=True, cwd=root)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Orthanc is Debi
 
 
 class Doctor:
-    """What a person does in the dock."""
+    """What the user does in the dock."""
 
     def __init__(self, viewer, dock, qtbot):
         self.viewer, self.dock, self.qtbot = viewer, dock, qtbot

@@ -302,7 +302,7 @@ def test_opening_a_dock_loads_no_models_and_is_quick_beside_napari_itself(dock):
 import sys, time
 import napari
 viewer = napari.Viewer(show=False)
-napari_s = time.process_time()  # of the processor: other work may run beside
+napari_s = time.process_time()  # of the processor: other work may run at the same time
 viewer.window.add_plugin_dock_widget("napari-medvlm", {dock!r})
 print((time.process_time() - napari_s) / napari_s)
 heavy = {{"torch", "transformers", "SimpleITK", "nilearn", "pydicom"}} & set(sys.modules)

@@ -1,4 +1,4 @@
-"""What a clinician does beside clicks: names, another model, measurements, distances and angles."""
+"""Names, a second model, measurements, distances and angles in the Segment dock."""
 
 import csv
 
@@ -80,14 +80,14 @@ def test_another_model_gets_the_same_prompts_and_its_mask_can_be_kept(foreign, o
     other = person.dock.folds.other
     other.backend.setCurrentIndex(other.backend.findData("threshold"))
     other.compare_button.click()
-    person.waits(lambda: other.found is not None, 60_000)
+    person.waits(lambda: other.result is not None, 60_000)
     layer = person.layer("other mask")
     shown = np.asarray(layer.data) > 0
     then = person.session.own_mask(1).full()
-    assert other.found.dice == pytest.approx(dice(then, other.found.now.full()))
+    assert other.result.dice == pytest.approx(dice(then, other.result.now.full()))
     assert "Dice" in other.text.text()
-    assert shown.sum() == other.found.now.voxels
-    kept = other.found.now
+    assert shown.sum() == other.result.now.voxels
+    kept = other.result.now
     other.keep_button.click()
     person.waits_for_mask()
     assert person.session.own_mask(1).digest == kept.digest

@@ -1,4 +1,4 @@
-"""Keys and mouse buttons in the Segment dock, beside layers of the user's own."""
+"""Keys and mouse buttons in the Segment dock, next to layers of the user's own."""
 
 import numpy as np
 import pytest

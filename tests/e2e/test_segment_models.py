@@ -1,4 +1,4 @@
-"""Models in the window and on the command line: none is ever loaded beside a window."""
+"""Models in the window and on the command line: none is ever loaded in the process of a window."""
 
 import json
 import os

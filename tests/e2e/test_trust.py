@@ -1,4 +1,4 @@
-"""Checks beside an answer and beside a region, in a real window."""
+"""Checks next to an answer and next to a region, in a real window."""
 
 from dataclasses import replace
 

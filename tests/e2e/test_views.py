@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_medvlm.layers.orientation import Plane, go_to
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
-from tests.e2e.conftest import LEFT
+from tests.e2e.conftest import HAND_MS, LEFT, _drag
 
 
 def open_views(person):
@@ -127,3 +127,40 @@ def test_opening_and_closing_twenty_times_leaves_nothing(person):
     gc.collect()
     assert [ref() for ref in gone if ref() is not None] == []
     assert len(QtViewer._instances) == before
+
+
+def test_a_stroke_in_a_side_view_is_an_edit_that_all_views_show_and_undo(person):
+    dock = open_views(person)
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    before = person.session.mask.copy()
+    person.dock.tools.choose(Tool.PAINT)
+    panel = dock.panels[0]
+    assert panel.plane is Plane.CORONAL
+    layers = {x.metadata["medvlm"]["role"]: x for x in panel.view.model.layers}
+    person.waits(lambda: layers["mask"].mode == "paint")
+    person.layer("mask").brush_size = 2
+    start, stop = (4, 4, 6), (8, 4, 6)  # across the slices, which a coronal plane shows
+    go_to(person.viewer, person.world(start))
+    person.qtbot.wait(100)
+    native = panel.canvas.canvas.native
+    first, last = pixel(panel, person.world(start)), pixel(panel, person.world(stop))
+    QTest.mouseMove(native, first)
+    QTest.mousePress(native, Qt.MouseButton.LeftButton, pos=first)
+    for share in (1 / 3, 2 / 3, 1):
+        person.qtbot.wait(HAND_MS)
+        _drag(native, first + (last - first) * share)
+    person.qtbot.wait(HAND_MS)
+    QTest.mouseRelease(native, Qt.MouseButton.LeftButton, pos=last)
+    person.waits(lambda: person.session.mask.sum() > before.sum())
+    added = person.session.mask & ~before
+    for z in range(4, 9):
+        assert added[z, 4, 6]
+    assert set(np.argwhere(added)[:, 1]) <= {4}
+    assert person.sees(start) == person.sees(stop) == 1
+    sagittal = {x.metadata["medvlm"]["role"]: x for x in dock.panels[1].view.model.layers}
+    assert np.shares_memory(sagittal["mask"].data, person.session.labels)
+    person.dock.row.undo()
+    person.waits(lambda: np.array_equal(person.session.mask, before))
+    assert person.sees(start) == 0

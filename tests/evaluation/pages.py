@@ -64,7 +64,9 @@ def segment_page(out, data, cases):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     told = segment_summary.summary(outcomes, (), plan)
-    return segment_report.write_report(out, told, settings(plan), sources, outcomes)
+    return segment_report.write_report(
+        out, told, settings(plan), list(zip(sources, outcomes, strict=True))
+    )
 
 
 def phrase_result(rng, phrase, is_there):
@@ -88,7 +90,9 @@ def ground_page(out, images):
         outcomes.append(Grounded(case=f"{n}", results=results, seconds=0.1))
         cases.append(GroundCase(name=f"{n}", images=(path,)))
     told = ground_summary.summary(outcomes, (), plan)
-    return ground_report.write_report(out, told, settings(plan), cases, outcomes)
+    return ground_report.write_report(
+        out, told, settings(plan), list(zip(cases, outcomes, strict=True))
+    )
 
 
 def ask_items(images):

@@ -61,7 +61,7 @@ def evaluate(*arguments):
 
 
 def forget_backends():
-    """Look for entry points anew, on the path as it is."""
+    """Look for entry points again, on the path as it is."""
     registry._entry_points.cache_clear()
     registry._load.cache_clear()
 

@@ -1,4 +1,4 @@
-"""A header reads the data beside it, and no other file of the computer."""
+"""A header reads the data next to it, and no other file of the computer."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The card beside a plain network: what it must be shown, and what its answer means."""
+"""The card next to a plain network: what it must be shown, and what its answer means."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ FILES = ("plans.json", "fold_0/checkpoint_final.pth")
 class VoxTellBackend(Backend):
     """A mask for each phrase, by the authors' own predictor.
 
-    Model: the folder of one, ``voxtell_v1.1``. Phrases are read from ``text_embeddings.npz`` beside
-    it (in it, or where the authors keep it: ``../embeddings/voxtell_v1.1``), others by the text
+    Model: the folder of one, ``voxtell_v1.1``. Phrases are read from ``text_embeddings.npz`` next
+    to it (in it, or where the authors keep it: ``../embeddings/voxtell_v1.1``), others by the text
     model in its folder ``text_model``, or by the downloaded Qwen3-Embedding-4B.
 
     Phrases that are asked together are seen together, and change each other's masks a little. The

@@ -36,9 +36,9 @@ def read_cogvlm(text: str, reading: BoxCollector) -> None:
 
 def read_gemex(text: str, reading: BoxCollector) -> None:
     """The bracketed lists behind the last ``<location>``."""
-    _, found, place = text.rpartition("<location>")
-    if found:
-        read_bracketed(place, reading)
+    _, marker, location = text.rpartition("<location>")
+    if marker:
+        read_bracketed(location, reading)
 
 
 def read_runs(text: str, reading: BoxCollector) -> None:

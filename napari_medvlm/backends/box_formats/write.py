@@ -144,7 +144,7 @@ WITH_LABELS = frozenset(
         *("florence2", "paligemma", "maira2", "gemini", "kosmos2", "point-detect-count"),
     }
 )
-"""Grammars that write the label of a box beside it."""
+"""Grammars that write the label of a box next to it."""
 _WRITERS: Mapping[str, Callable[[_Items], str]] = {
     "qwen2": _qwen2,
     "medseq": _qwen2,

@@ -115,7 +115,7 @@ class ClickNetworkBackend(Backend):
         self._follow(gestures, progress)
 
     def _prepare(self, start: kinds.InitialMask, excluded: Mask | None) -> None:
-        """Begin anew unless the start and the locked objects are those of the last request."""
+        """Begin again unless the start and the locked objects are those of the last request."""
         if self._segmenter is None or start != self._start or excluded is not self._excluded:
             self._start, self._excluded = start, excluded
             self._restart()

@@ -1,4 +1,4 @@
-"""The network's masks beside the regions of the embedded method, one chosen at every prompt."""
+"""The network's masks next to the regions of the embedded method, one chosen at every prompt."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ EDGES_MM = (24.0, 40.0, 64.0, 100.0, 160.0)
 EXTENTS = (1.5, 2.2, 3.2)
 """Edges of the crops, in extents of a line or box."""
 FEW = 3
-"""So many sizes, from that of the last mask on, are used for a correction beside other sources."""
+"""So many sizes, from that of the last mask on, are used for a correction besides other sources."""
 LARGEST = 2.0
 """A crop is at most so many times as large as the image."""
 MARGIN = 1.25

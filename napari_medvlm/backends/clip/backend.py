@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
+from napari_medvlm.backends.clip.families.merlin import MerlinModel, merlin_file
 from napari_medvlm.backends.clip.models import ClipModel, load_model
 from napari_medvlm.backends.clip.vectors import Vectors
 from napari_medvlm.backends.clip.zero_shot import ZeroShotClassifier, sigmoid
 from napari_medvlm.backends.detection.base import Look, Seen, SlicewiseBackend
 from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.data.classification import ClassificationResult, LabelQuery
-from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
 from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import SliceRef
@@ -65,10 +66,17 @@ class SimilarityBackend(SlicewiseBackend):
         memory_mib=5120,
     )
     _device = "cpu"
+    _merlin: MerlinModel | None = None
 
     def load(self, model: str | None, device: str) -> None:
         """Load the model from its folder; nothing is downloaded."""
         folder = transformers_loader.model_folder(model, self.info.title, EXAMPLE)
+        self._merlin = None
+        merlin = merlin_file(folder)
+        if merlin is not None:
+            transformers_loader.torch_device(device)
+            self._merlin = MerlinModel(folder, merlin, device)
+            return
         self._model: ClipModel = load_model(folder, device)
         self._device = device
         self._texts: dict[str, Vectors] = {}
@@ -76,7 +84,17 @@ class SimilarityBackend(SlicewiseBackend):
         self.batch = 1 if device == "cpu" else 4  # more is no faster there, and a cancel would wait
 
     def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
-        """Search the slices of the scope, and merge regions of neighbouring slices."""
+        """Search the slices of the scope, and merge regions of neighbouring slices.
+
+        Raises
+        ------
+        BackendUnavailable
+            If the model gives no heatmaps.
+        """
+        if self._merlin is not None:
+            raise BackendUnavailable(
+                "Merlin judges whole volumes and gives no heatmaps.", "Use it for labels."
+            )
         grounding = super().ground(query, progress)
         notes = (*grounding.notes, *self._cut_notes(map(query.prompt_of, query.phrases)))
         return replace(grounding, notes=notes, ran_on=f"{self._device}, float32")
@@ -100,6 +118,8 @@ class SimilarityBackend(SlicewiseBackend):
 
     def label(self, query: LabelQuery, progress: Progress) -> ClassificationResult:
         """Classify labels from the scope's slices, or from a region in them."""
+        if self._merlin is not None:
+            return self._merlin.label(self._volume, query, progress)
         window = query.window or (None if self._volume.is_color else default_window(self._volume))
         slices = self._slices(query)
         images: list[Vectors] = []

@@ -95,19 +95,19 @@ class SlicewiseBackend(Backend, ABC):
             looks.sort(key=lambda pair: _slice_index(pair[0].slice))
             slices = tuple(slice_image.slice for slice_image, _ in looks)
         progress(1.0, "merging regions")
-        found_regions = [
+        detected_regions = [
             region for slice_image, look in looks for region in regions_of(slice_image, look)
         ]
         regions = tuple(
             region
             for phrase in query.phrases
             for region in joined(
-                [r for r in found_regions if r.phrase == phrase], slices, self._volume
+                [r for r in detected_regions if r.phrase == phrase], slices, self._volume
             )
         )
         return Grounding(
             regions=regions,
-            not_found=_not_found(query.phrases, regions, [look for _, look in looks], len(slices)),
+            not_found=_missing(query.phrases, regions, [look for _, look in looks], len(slices)),
             slices=slices,
             window=window,
             prompts={phrase: query.prompt_of(phrase) for phrase in query.phrases},
@@ -286,13 +286,13 @@ def _stacked(heatmaps: list[Heatmap]) -> Heatmap:
     return Heatmap(crop, (int(low[0]), int(low[1]), int(low[2])), heatmaps[0].shape)
 
 
-def _not_found(
+def _missing(
     phrases: Sequence[str], regions: Sequence[Region], looks: Sequence[Look], slices: int
 ) -> tuple[NotFound, ...]:
-    found_phrases = {region.phrase for region in regions}
+    detected_phrases = {region.phrase for region in regions}
     missing = []
     for phrase in phrases:
-        if phrase in found_phrases:
+        if phrase in detected_phrases:
             continue
         best = [look.best[phrase] for look in looks if look.best and phrase in look.best]
         searched = "the slice" if slices == 1 else f"any of {slices} slices"

@@ -1,4 +1,4 @@
-"""Zero-shot detectors of the transformers library: Grounding DINO, OWLv2 and their relatives."""
+"""Zero-shot detectors: Grounding DINO, OWLv2 and their relatives of transformers, and MedRPG."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from napari_medvlm.backends.base import BackendInfo, Task
-from napari_medvlm.backends.detection.base import Look, Seen
+from napari_medvlm.backends.base import BackendInfo, Progress, Task
+from napari_medvlm.backends.detection.base import Look, Seen, SlicewiseBackend
 from napari_medvlm.backends.detection.catalogued import CataloguedBackend
+from napari_medvlm.backends.detection.phrase_box import NOTE, PhraseBoxModel, phrase_box_file
+from napari_medvlm.backends.models import transformers_loader
 from napari_medvlm.data.errors import InvalidPrompt
-from napari_medvlm.data.grounding import GroundQuery
+from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.slice_image import SliceImage
 
 _STOPS = re.compile(r"[.?\s]+")
@@ -62,7 +64,8 @@ class DetectorBackend(CataloguedBackend):
     """Boxes by any detector that takes words.
 
     Each phrase is judged by its own scores, so what else was asked takes no box from it, and a
-    phrase is not found only if no box reaches the threshold for it.
+    phrase is not found only if no box reaches the threshold for it. A folder with the checkpoint of
+    MedRPG gives a box of each phrase, see `napari_medvlm.backends.detection.phrase_box`.
     """
 
     info = BackendInfo(
@@ -83,8 +86,40 @@ class DetectorBackend(CataloguedBackend):
     most: ClassVar[int] = 20
     """How many boxes of a phrase are kept on a slice, the best ones."""
 
+    _phrase_box: PhraseBoxModel | None = None
+
+    def load(self, model: str | None, device: str) -> None:
+        """Take the model of a folder, or of a hub id that was downloaded before."""
+        folder = transformers_loader.model_folder(model, self.info.title, self.example)
+        file = phrase_box_file(folder)
+        if file is None:
+            self._phrase_box = None
+            super().load(model, device)
+        else:
+            transformers_loader.torch_device(device)
+            self._phrase_box = PhraseBoxModel(folder, file, device)
+
+    def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
+        """Search the slices of the scope, and merge regions of neighbouring slices."""
+        if self._phrase_box is None:
+            return super().ground(query, progress)
+        grounding = SlicewiseBackend.ground(self, query, progress)
+        ran_on = f"{self._phrase_box.device}, float32"
+        return replace(grounding, notes=(*grounding.notes, NOTE), ran_on=ran_on)
+
     def look(self, slice_images: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
         """The boxes of each phrase in each image, and the best score of those without."""
+        if self._phrase_box is not None:
+            box_of = self._phrase_box.box
+            return [
+                Look(
+                    tuple(
+                        Seen(phrase, None, box_of(image.pixels, query.prompt_of(phrase)))
+                        for phrase in query.phrases
+                    )
+                )
+                for image in slice_images
+            ]
         looks = [Look(best={}) for _ in slice_images]
         texts = {phrase: self.text_for(phrase, query) for phrase in query.phrases}
         for asked in self._together(texts):

@@ -105,7 +105,7 @@ class SAM3Backend(CataloguedBackend):
         good = int((scores[0] > self.threshold).sum())
         # Only the masks of these are resized: there are 200 queries.
         best = order[: min(good, self.most)]
-        (found,) = self._loaded.processor.post_process_instance_segmentation(
+        (result,) = self._loaded.processor.post_process_instance_segmentation(
             SimpleNamespace(
                 pred_logits=outputs.pred_logits[:, best],
                 pred_boxes=outputs.pred_boxes[:, best],
@@ -115,7 +115,7 @@ class SAM3Backend(CataloguedBackend):
             threshold=self.threshold,
             target_sizes=[slice_image.size],
         )
-        instances = zip(found["scores"], found["boxes"], found["masks"], strict=True)
+        instances = zip(result["scores"], result["boxes"], result["masks"], strict=True)
         seen = [
             _seen(phrase, float(score), box.tolist(), mask.cpu().numpy().astype(bool), slice_image)
             for score, box, mask in instances

@@ -69,7 +69,7 @@ def convert(
     path
         Folder or weights file.
     out
-        New folder; default: the name of the source with ``-transformers``, beside it
+        New folder; default: the name of the source with ``-transformers``, next to it
         (downloads: in the settings folder).
     progress
         Called with the fraction done; may raise `Cancelled`.

@@ -30,7 +30,7 @@ class OpenClipLayout(Layout):
     backend = "similarity"
 
     def recognizes(self, checkpoint: Checkpoint) -> bool:
-        """By the names of the weights of its only file, without a configuration beside it."""
+        """By the names of the weights of its only file, without a configuration next to it."""
         folder = checkpoint.path
         if checkpoint.config or (folder / "open_clip_config.json").exists():
             return False

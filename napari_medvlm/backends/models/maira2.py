@@ -33,11 +33,52 @@ def register() -> None:
     AutoModelForImageTextToText.register(config, model)
 
 
-def fit(processor: Any, config: Any) -> None:
-    """Have a processor write a token for each patch of an image: its settings are not published."""
-    processor.patch_size = config.vision_config.patch_size
-    processor.num_additional_image_tokens = 1
-    processor.vision_feature_select_strategy = config.vision_feature_select_strategy
+def loading(kind: str, processor: str) -> tuple[str, dict[str, Any]]:
+    """The class of the processor and the options that a model type is loaded with.
+
+    Parameters
+    ----------
+    processor
+        The class for all other model types, which need no options.
+    """
+    if kind != KIND:
+        return processor, {}
+    register()
+    return PROCESSOR, {"key_mapping": KEYS}
+
+
+def fit(kind: str, processor: Any, config: Any) -> None:
+    """Have a processor write a token for each patch of an image: its settings are not published.
+
+    The processors of other model types stay as they are.
+    """
+    if kind == KIND:
+        processor.patch_size = config.vision_config.patch_size
+        processor.num_additional_image_tokens = 1
+        processor.vision_feature_select_strategy = config.vision_feature_select_strategy
+
+
+@cache
+def _projector() -> Any:
+    """The class of the projector."""
+    from torch import nn
+    from transformers.activations import ACT2FN
+
+    class Maira2Projector(nn.Module):  # type: ignore[misc]
+        """Linear layers with an activation between them."""
+
+        def __init__(self, config: Any) -> None:
+            super().__init__()
+            wide, deep = config.text_config.hidden_size, config.vision_config.hidden_size
+            layers: list[nn.Module] = [nn.Linear(deep, wide)]
+            for _ in range(config.projector_n_layers - 1):
+                layers += [ACT2FN[config.projector_hidden_act], nn.Linear(wide, wide)]
+            self.layers = nn.Sequential(*layers)
+
+        def forward(self, features: Any) -> Any:
+            return self.layers(features)
+
+    return Maira2Projector
 
 
 @cache
@@ -52,28 +93,13 @@ def _classes() -> tuple[Any, Any]:
         LlavaModel,
         LlavaPreTrainedModel,
     )
-    from transformers.activations import ACT2FN
     from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-    class Maira2Config(LlavaConfig):
+    class Maira2Config(LlavaConfig):  # type: ignore[misc]
         """LLaVA's configuration with the number of linear layers of the projector."""
 
         model_type = KIND
         projector_n_layers: int = 4
-
-    class Maira2Projector(nn.Module):
-        """Linear layers with an activation between them."""
-
-        def __init__(self, config: Any) -> None:
-            super().__init__()
-            wide, deep = config.text_config.hidden_size, config.vision_config.hidden_size
-            layers: list[nn.Module] = [nn.Linear(deep, wide)]
-            for _ in range(config.projector_n_layers - 1):
-                layers += [ACT2FN[config.projector_hidden_act], nn.Linear(wide, wide)]
-            self.layers = nn.Sequential(*layers)
-
-        def forward(self, features: Any) -> Any:
-            return self.layers(features)
 
     class Maira2Model(LlavaModel):  # type: ignore[misc]
         """The tower, the projector and the language model."""
@@ -81,7 +107,7 @@ def _classes() -> tuple[Any, Any]:
         def __init__(self, config: Any) -> None:
             LlavaPreTrainedModel.__init__(self, config)
             self.vision_tower = AutoBackbone.from_config(config.vision_config)
-            self.multi_modal_projector = Maira2Projector(config)
+            self.multi_modal_projector = _projector()(config)
             self.language_model = AutoModel.from_config(config.text_config)
             self.post_init()
 

@@ -33,7 +33,7 @@ class Known(BaseModel):
     code_licence, weights_licence
         As their authors state them.
     memory_mib
-        What it needs beside the image; 0: not known.
+        What it needs besides the image; 0: not known.
     notes
         What the user must know.
     revision

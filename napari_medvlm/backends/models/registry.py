@@ -115,10 +115,10 @@ def add(path: str | Path, backend: str, progress: Progress, name: str = "") -> M
     backend
         The backend that loads it.
     progress
-        Told while its files are read; may raise `Cancelled`.
+        Called while its files are read; may raise `Cancelled`.
     name
         Name; by default that of the file or folder. The same name and path once more: its
-        hashes are taken anew.
+        hashes are taken again.
 
     Raises
     ------

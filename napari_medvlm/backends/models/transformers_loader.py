@@ -274,10 +274,7 @@ def loaded(
     kind, torch_device_ = kind_of(folder), torch_device(device)
     base = adapters.base_of(folder)
     settings = {"local_files_only": True, "trust_remote_code": False}
-    renamed = {}
-    if kind == maira2.KIND:
-        maira2.register()
-        processor, renamed = maira2.PROCESSOR, {"key_mapping": maira2.KEYS}
+    processor, renamed = maira2.loading(kind, processor)
     try:
         model, loading_info = getattr(transformers, auto).from_pretrained(
             base,
@@ -294,8 +291,7 @@ def loaded(
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise _cannot_load(title, kind, base, error) from error
     _require_complete(sorted(loading_info["missing_keys"]), kind, base)
-    if kind == maira2.KIND:
-        maira2.fit(loaded_processor, model.config)
+    maira2.fit(kind, loaded_processor, model.config)
     if not hasattr(model, "hf_device_map"):
         model = model.to(torch_device_)
     model = adapters.merged(model, folder)

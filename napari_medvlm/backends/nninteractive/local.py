@@ -91,7 +91,7 @@ class NNInteractiveBackend(Backend):
         image_of(volume)
         self._volume, self._feed = volume, None
         self._ladder.renew()
-        with contextlib.suppress(MemoryError, RuntimeError):  # met again, and told, in `segment`
+        with contextlib.suppress(MemoryError, RuntimeError):  # raised again in `segment`
             self._fed()
 
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:

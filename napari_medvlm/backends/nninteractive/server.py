@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -14,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Progress
+from napari_medvlm.backends.nninteractive.reply_limit import limit
 from napari_medvlm.backends.nninteractive.session import (
     SessionSync,
     Step,
@@ -141,7 +143,7 @@ class Server:
             If that does not work; the text says why.
         """
         with error_context(self._url), not_another(self._url):
-            self._session = claimed(self._url)
+            self._session = claimed(self._url, self._voxels)
             if not self._autozoom:
                 self._session.set_do_autozoom(False)
 
@@ -165,7 +167,7 @@ class Server:
         with error_context(self._url):
             try:
                 return self._fed(status).mask(steps, status)
-            except (httpx.TimeoutException, httpx.HTTPStatusError):
+            except (httpx.TimeoutException, httpx.HTTPStatusError, BackendFailed):
                 self.close()  # nobody knows what the session took
                 raise
             except (expired, httpx.TransportError):
@@ -179,6 +181,9 @@ class Server:
         if session is not None:
             session.close()
 
+    def _voxels(self) -> int:
+        return 0 if self._volume is None else math.prod(self._volume.shape)
+
     def _fed(self, status: JobStatus) -> SessionSync:
         if self._session is None:
             self.connect()
@@ -190,12 +195,22 @@ class Server:
         return self._feed
 
 
-def claimed(url: str) -> Any:
-    """The library's session on a server."""
+def claimed(url: str, voxels: Callable[[], int] = lambda: 0) -> Any:
+    """The library's session on a server.
+
+    Parameters
+    ----------
+    url
+        Address of the server.
+    voxels
+        The number of voxels of the image, by which replies are limited.
+    """
     session_class = client().nnInteractiveRemoteInferenceSession
     session = session_class.__new__(session_class)
     try:
-        with _own_connection(url):  # an empty key: the library would take that of another program
+        with _own_connection(
+            url, voxels
+        ):  # an empty key: the library would take that of another program
             session.__init__(url, api_key=key_of(url) or "")
     except BaseException:  # the library leaves its connection open when it is turned away
         if hasattr(session, "_http"):
@@ -205,8 +220,10 @@ def claimed(url: str) -> Any:
 
 
 @contextmanager
-def _own_connection(url: str) -> Iterator[None]:
+def _own_connection(url: str, voxels: Callable[[], int]) -> Iterator[None]:
     """Within, the library connects without proxies to the address that was checked.
+
+    Replies are limited by the number of voxels of the image.
 
     Proxies are for servers outside the private network only.
     """
@@ -214,7 +231,10 @@ def _own_connection(url: str) -> Iterator[None]:
 
     module = sys.modules[client().nnInteractiveRemoteInferenceSession.__module__]
     address = checked_address(url)
-    hooks = {"request": [lambda request: connect_to(request, address)]}
+    hooks = {
+        "request": [lambda request: connect_to(request, address), _uncompressed],
+        "response": [lambda response: limit(response, voxels())],
+    }
     options = {"trust_env": not is_private(url), "event_hooks": hooks, "follow_redirects": False}
     names = {name: getattr(httpx, name) for name in httpx.__all__}
     names["Client"] = partial(httpx.Client, **options)
@@ -224,6 +244,11 @@ def _own_connection(url: str) -> Iterator[None]:
             yield
         finally:
             module.httpx = httpx  # type: ignore[attr-defined]
+
+
+def _uncompressed(request: Any) -> None:
+    """Ask for a reply whose size can be limited."""
+    request.headers["Accept-Encoding"] = "identity"
 
 
 def client() -> Any:

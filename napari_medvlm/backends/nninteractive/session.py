@@ -254,9 +254,9 @@ def supported_prompt(prompt: Prompt, grid: Grid) -> Prompt:
     across = np.sort(np.abs(np.linalg.solve(grid.affine[:3, :3], edges.T)), axis=0)[:2]
     if across.sum(axis=0).max() < 0.5 or lengths[thin] > 1.01 * max(grid.spacing):
         return prompt
-    one, other = np.delete(edges, thin, axis=0)
+    first, other = np.delete(edges, thin, axis=0)
     corner = np.array(prompt.corner_mm) + edges[thin] / 2
-    ring = (corner, corner + one, corner + one + other, corner + other)
+    ring = (corner, corner + first, corner + first + other, corner + other)
     vertices: list[Vector] = [(float(s), float(p), float(x)) for s, p, x in ring]
     return Lasso(vertices_mm=tuple(vertices), positive=prompt.positive)
 

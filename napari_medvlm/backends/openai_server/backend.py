@@ -34,7 +34,7 @@ from napari_medvlm.settings.allowed_hosts import require_allowed
 
 TICK_S = 0.2
 BATCH_S = 0.02
-"""Text that comes within this time is told together: nobody reads faster."""
+"""Text that comes within this time is passed on together: nobody reads faster."""
 GRACE_S = 2.0
 """How long a server may take to close the stream of an answer that has ended."""
 FOR_QUESTION = 0.75

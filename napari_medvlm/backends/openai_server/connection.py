@@ -31,7 +31,7 @@ CONNECT_S = 10.0
 SENT_HEADERS = frozenset(
     {"host", "accept", "accept-encoding", "connection", "content-type", "content-length"}
 )
-"""What stays of what the library tells beside the request: it would tell of this computer, too."""
+"""What stays of what the library adds to the request: it would tell of this computer, too."""
 AGENT = "napari-medvlm"
 
 

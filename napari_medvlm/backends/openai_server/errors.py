@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from openai import APIStatusError
 
 LONGEST_QUOTE = 240
-"""Characters of what a server said that are told on."""
+"""Characters of a server's message that are passed on."""
 LISTED = 12
-"""Names of models that are told."""
+"""Names of models that are listed."""
 TOO_LONG = re.compile(
     r"context (length|size|window)|context_length|exceed_context|maximum model length"
     r"|prompt is too long|too many tokens",

@@ -134,9 +134,9 @@ class Reply:
 
     def _probabilities(self) -> tuple[float, ...]:
         """Probability of each option at the first token where options dominate."""
-        for place in self._token_probabilities:
+        for position in self._token_probabilities:
             mass = [0.0] * len(self._options)
-            for token, logprob in place.items():
+            for token, logprob in position.items():
                 key = _AROUND.sub("", token).casefold()
                 if key in self._options:
                     mass[self._options.index(key)] += math.exp(min(logprob, 0.0))

@@ -1,4 +1,4 @@
-"""A server's answer piece by piece, read beside the thread that asks, so that it can be stopped."""
+"""A server's answer piece by piece, read on a thread of its own so that it can be stopped."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Piece:
     finish
         Why it is the end; empty: it is not.
     tokens
-        How many tokens the model has written; 0: not told.
+        How many tokens the model has written; 0: unknown.
     model
-        The name of the model that writes, as the server has it; empty: not told.
+        The name of the model that writes, as the server has it; empty: unknown.
     """
 
     text: str = ""
@@ -174,9 +174,9 @@ def _piece(chunk: Any) -> Piece:
 def _likely(tokens: Sequence[Any]) -> tuple[Mapping[str, float], ...]:
     return tuple(
         {
-            str(place.token): float(place.logprob)
-            for place in (token, *(token.top_logprobs or ()))
-            if place.logprob is not None
+            str(candidate.token): float(candidate.logprob)
+            for candidate in (token, *(token.top_logprobs or ()))
+            if candidate.logprob is not None
         }
         for token in tokens
     )

@@ -195,7 +195,7 @@ def _foreign(path: Path, why: str) -> BackendUnavailable:
 def _unwrapped(held: Any) -> State:
     """The weights of the three parts, without what training scripts put around them.
 
-    What is kept beside the three parts, such as a text encoder, is left out.
+    What is stored besides the three parts, such as a text encoder, is left out.
     """
     while isinstance(held, Mapping) and (key := next((k for k in _WRAPPINGS if k in held), "")):
         held = held[key]

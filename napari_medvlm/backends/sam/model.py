@@ -23,7 +23,7 @@ SURE = float(np.log(0.999 / 0.001))
 def sam_model(path: Path, device: str) -> SamModel:
     """The network of a checkpoint, shown images as it was trained with.
 
-    MedSAM's checkpoints cannot be told from others by what they hold, so their name tells.
+    MedSAM's checkpoints cannot be distinguished from others by their content, so their name tells.
 
     Raises
     ------

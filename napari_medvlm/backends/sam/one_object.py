@@ -57,7 +57,7 @@ class OneObject:
         offers = {}
         for index in self.prompts.anchors:
             here = self.prompts.slices[index]
-            offers[index] = self._offers(index, here, (), several=here.is_one_click)
+            offers[index] = self._offers(index, here, (), several=here.is_single_click)
         open_ones = [masks for masks in offers.values() if len(masks) > 1]
         total = np.sum([[mask.score for mask in masks] for masks in open_ones], axis=0)
         best = int(np.argmax(total)) if open_ones else 0

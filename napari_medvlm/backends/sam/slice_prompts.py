@@ -65,7 +65,7 @@ class SlicePrompts:
         return self.box is not None or self.area is not None or 1 in self.labels
 
     @property
-    def is_one_click(self) -> bool:
+    def is_single_click(self) -> bool:
         """Whether it is a single point, whose extent is ambiguous."""
         return self.box is None and self.area is None and self.labels == [1]
 

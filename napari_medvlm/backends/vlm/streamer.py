@@ -1,9 +1,9 @@
 """A model of transformers at work: token by token, in a thread of its own.
 
-The library's ``generate`` gives nothing back before it has ended, so it runs beside the caller, who
-gets its tokens from a queue. The model is loaded on that thread, and all that it computes runs
-there as long as it lives: models remember the thread that they were loaded on, and cuDNN keeps what
-it has tuned for each thread apart.
+The library's ``generate`` gives nothing back before it has ended, so it runs on a thread of its
+own, and the caller gets its tokens from a queue. The model is loaded on that thread, and all that
+it computes runs there as long as it lives: models remember the thread that they were loaded on, and
+cuDNN keeps what it has tuned for each thread apart.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def measure(volume: Volume, mask: Mask | NDArray[Any]) -> Measurement:
 
 
 def _mean_and_sd(values: NDArray[Any]) -> tuple[float, float]:
-    """Of many values, in parts: as one array of doubles they would be large beside the image."""
+    """Of many values, in parts: one array of doubles could be larger than the image."""
     mean = float(values.mean(dtype=np.float64))
     parts = (values[k : k + PART] for k in range(0, len(values), PART))
     squares = sum(float(np.square(part - mean, dtype=np.float64).sum()) for part in parts)
@@ -128,17 +128,25 @@ def _extent(mask: Mask, grid: Grid) -> FloatArray:
 
 
 def longest_diameter_mm(mask: Mask, affine: FloatArray) -> float:
-    """The greatest distance between two places of a mask (Feret), from voxel centre to centre."""
+    """The greatest distance between two points of the border of a mask (Feret diameter).
+
+    The border is halfway between a voxel inside and one outside along each axis of the array, as
+    that of `diameters`, so that no diameter in a slice is longer. 0 of an empty mask.
+    """
     from scipy.spatial import ConvexHull, QhullError
     from scipy.spatial.distance import pdist
 
-    if mask.voxels < 2:
+    if not mask.voxels:
         return 0.0
-    places = (np.argwhere(mask.crop) + mask.start) @ affine[:3, :3].T
-    if len(places) > 4:
-        with suppress(QhullError):  # flat: all places are looked at
-            places = places[ConvexHull(places).vertices]
-    return float(pdist(places).max())
+    centers = np.argwhere(mask.crop) + mask.start
+    if len(centers) > 4:
+        with suppress(QhullError):  # flat: all voxels are looked at
+            centers = centers[ConvexHull(centers).vertices]
+    half_steps = np.concatenate([np.eye(3), -np.eye(3)]) / 2
+    borders = (centers[:, None] + half_steps).reshape(-1, 3) @ affine[:3, :3].T
+    with suppress(QhullError):
+        borders = borders[ConvexHull(borders).vertices]
+    return float(pdist(borders).max())
 
 
 HALF_STEPS = np.array([(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5)])

@@ -33,7 +33,8 @@ class Row:
     longest_axial_mm, perpendicular_axial_mm
         The longest diameter in an axial slice and the longest across it, as of RECIST 1.1.
     longest_mm
-        The longest diameter in any direction, from voxel centre to voxel centre.
+        The longest diameter in any direction, from border to border as those in a slice; never
+        shorter than ``longest_axial_mm``.
     center_s_mm, center_p_mm, center_l_mm
         The centroid in patient coordinates, towards superior, posterior and left.
     low_s_mm, ..., high_l_mm

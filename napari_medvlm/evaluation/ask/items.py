@@ -43,7 +43,7 @@ class Item(EvaluationCase):
     answer
         The right answer in words.
     type
-        What kind of question it is, by which figures are told.
+        What kind of question it is, by which figures are grouped.
     pair
         Questions of the same pair count as right only together.
     boxes

@@ -21,7 +21,7 @@ def plain(source: Source) -> None:
 
     Fields: ``question`` and ``image`` or ``images``; ``answer``, or ``options`` with the letter or
     text of the right one as ``answer`` (a list: all of them), or ``values``, a number or several of
-    which the relative error is told. ``id``, ``type``, ``pair``, ``context``, ``captions`` and
+    which the relative error is computed. ``id``, ``type``, ``pair``, ``context``, ``captions`` and
     ``boxes`` (``x0, y0, x1, y1`` in pixels of the first image) may be there.
     """
     path = source.references
@@ -61,7 +61,7 @@ def _answer_fields(record: dataset_files.Record, location: str) -> dict[str, Any
         numbers = dataset_files.numbers(values, len(values), location)
         if not numbers or 0 in numbers:
             raise InvalidReference(
-                f"{location}: of the values {values} no relative error can be told.",
+                f"{location}: of the values {values} no relative error can be computed.",
                 "Give values that are not 0, or ask for them in words, with an answer.",
             )
         return {"answer": text(record, "answer"), "values": numbers}

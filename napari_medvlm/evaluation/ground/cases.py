@@ -103,6 +103,8 @@ class Case(EvaluationCase):
         Names of its values.
     absent
         Phrases to look for that are nowhere in the image.
+    channels
+        The images of a model that takes several, by the names of its channels.
     """
 
     images: tuple[Path, ...]
@@ -111,6 +113,7 @@ class Case(EvaluationCase):
     labels: Path | None = None
     names: dict[int, str] = {}
     absent: tuple[str, ...] = ()
+    channels: dict[str, Path] = {}
 
 
 @dataclass(frozen=True, eq=False)

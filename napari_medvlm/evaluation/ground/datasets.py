@@ -37,6 +37,7 @@ def find_cases(
     every_class: bool = False,
     names: Mapping[int, str] | None = None,
     patterns: tuple[str, str] = ("{case}", "{case}"),
+    channels: Mapping[str, str] | None = None,
 ) -> Cases[Case]:
     """The cases of a data set, in order of name.
 
@@ -54,15 +55,20 @@ def find_cases(
         Of masks: names of the label values.
     patterns
         Of masks: names of images and label images, ``{case}`` in the place of the case's name.
+    channels
+        Of masks: names of the images of each channel of a model, by the channel's name.
 
     Raises
     ------
     InvalidReference
-        If the files are not of that layout, or there is no case at all.
+        If the files are not of that layout, there is no case at all, or channels are named for
+        another layout than masks.
     """
     if layout is Layout.MASKS:
         dataset = _masks(images, references, names or {}, patterns)
+        dataset = _with_channels(dataset, images, references, channels or {}, patterns[1])
     else:
+        _refuse_channels(layout, channels or {})
         below = ImageIndex(images)
         with dataset_files.report_damage(references, layout):
             dataset = (
@@ -231,6 +237,41 @@ def _masks(
         for c in pairs.cases
     )
     return Cases(cases, pairs.skipped)
+
+
+def _refuse_channels(layout: Layout, channels: Mapping[str, str]) -> None:
+    if channels:
+        raise InvalidReference(
+            f"Channels are not paired with the images of {layout}.", "Use --dataset masks."
+        )
+
+
+def _with_channels(
+    dataset: Cases[Case],
+    images: Path,
+    labels: Path,
+    channels: Mapping[str, str],
+    label_pattern: str,
+) -> Cases[Case]:
+    """The cases with the images of their channels; those that lack one are skipped."""
+    from napari_medvlm.evaluation.segment.cases import Layout as Pairs
+    from napari_medvlm.evaluation.segment.datasets import find_cases as find_pairs
+
+    paths: dict[str, dict[str, Path]] = {}
+    for name, pattern in channels.items():
+        pairs = find_pairs(Pairs.PAIRS, images, labels, patterns=(pattern, label_pattern))
+        for pair in pairs.cases:
+            paths.setdefault(pair.name, {})[name] = pair.image
+    cases, skipped = [], list(dataset.skipped)
+    for case in dataset.cases:
+        own = paths.get(case.name, {})
+        missing = [name for name in channels if name not in own]
+        if missing:
+            reason = f"There is no image of {', '.join(missing)}."
+            skipped.append(SkippedCase(case.name, reason))
+        else:
+            cases.append(case.model_copy(update={"channels": own}))
+    return Cases(tuple(cases), tuple(skipped))
 
 
 def _with_files(listed: _Images, below: ImageIndex) -> Cases[Case]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_medvlm.data.geometry.channels import channels_on_grid
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import GroundQuery, Scope
 from napari_medvlm.evaluation.ground.cases import Case, Loaded, load
@@ -25,8 +26,13 @@ def measure(case: Case, plan: Plan, runner: RoutedRunner) -> Outcome:
 
 def _request(case: Case, loaded: Loaded, plan: Plan) -> GroundRequest:
     """All phrases of a case, on the slices of its references or of the acquisition."""
+    from napari_medvlm.io import read_volume
+
     volume = loaded.volume
     on_slices = any(reference.slice is not None for reference in case.references)
     axis = 0 if on_slices or len(case.images) > 1 else patient_axes(volume.affine)[0]
-    query = GroundQuery(phrases(case, loaded), Scope(axis, slice_step_mm=plan.slice_step_mm))
+    images = {name: read_volume(path) for name, path in case.channels.items()}
+    channels = channels_on_grid(images, volume, plan.resample)
+    scope = Scope(axis, slice_step_mm=plan.slice_step_mm)
+    query = GroundQuery(phrases(case, loaded), scope, channels=channels)
     return GroundRequest(plan.backend, volume, plan.model, plan.device, query)

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 MASKS = ("dice", "nsd", "hd95_mm")
 """Metrics of phrases whose masks are compared."""
 HITS = (0.3, 0.5, 0.7)
-"""Where accuracy is told."""
+"""IoU from which a region counts as a hit."""
 SURE = {
     "miou": "iou",
     "acc50": "acc50",
@@ -27,7 +27,7 @@ SURE = {
     "nsd": "nsd",
     "hd95_mm": "hd95_mm",
 }
-"""What is told with an interval, and of which figure it is the mean."""
+"""Means with an interval, and the figure that each is the mean of."""
 
 
 def rows(outcomes: Iterable[Outcome]) -> list[Json]:

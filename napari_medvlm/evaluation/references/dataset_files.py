@@ -179,7 +179,7 @@ def need(record: Any, location: str, *fields: str) -> None:
 
 @contextmanager
 def report_damage(path: Path, layout: str) -> Iterator[None]:
-    """While a file is read: what is not as its layout has it, is told as an error of the file.
+    """While a file is read: what is not as its layout has it, is raised as an error of the file.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.evaluation.segment.simulated_user import largest_error
 
 TRUTH, DETECTED = "#00a36c", "#ff7f0e"
-"""Colours of the outlines, told apart by people who see no red or no green."""
+"""Colours of the outlines, distinguishable without seeing red or green."""
 SHARE = Window(0.5, 1.0)
 """For pictures of masks: 0 is black, 1 is white."""
 

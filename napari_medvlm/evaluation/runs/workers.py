@@ -81,7 +81,7 @@ class Processes:
     Parameters
     ----------
     number
-        How many. Each is told to take its share of the processors.
+        How many. Each takes its share of the processors.
     crashed
         Makes the outcome of a case whose worker died, from the case and the error.
     """

@@ -28,8 +28,8 @@ def find_cases(
     Parameters
     ----------
     layout
-        How it lies on disk. A case of pairs may be a folder of DICOM files: an image, and beside it
-        or in the folder of labels one segmentation or structure set.
+        How it lies on disk. A case of pairs may be a folder of DICOM files: an image, and next to
+        it or in the folder of labels one segmentation or structure set.
     images
         Its folder; for pairs and npz that of the images; ``imagesTr`` also stands for its parent.
     labels

@@ -1,4 +1,4 @@
-"""Two masks beside each other: how well they agree, and how large they are."""
+"""Two masks side by side: how well they agree, and how large they are."""
 
 from __future__ import annotations
 

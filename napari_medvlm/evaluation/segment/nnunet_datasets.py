@@ -32,7 +32,7 @@ def nnunet(root: Path, labels: Path | None, channel: int) -> Cases[Case]:
     else:
         label_files = sorted(
             folder.glob(f"[!.]*{ending}")
-        )  # a Mac leaves hidden files beside others
+        )  # a Mac leaves hidden files next to others
         listed = {
             (name := path.name.removesuffix(ending)): (
                 root / "imagesTr" / f"{name}_{channel:04d}{ending}", path
@@ -62,7 +62,7 @@ def _named_files(
 def _without_labels(
     images: Path, labels: Path, ending: str, channel: int, known: set[str]
 ) -> dict[str, tuple[Path, Path]]:
-    """Images of nnU-Net's whose labels are missing, so that they can be told."""
+    """Images of nnU-Net's whose labels are missing, so that they can be listed."""
     tail = f"_{channel:04d}{ending}"
     image_paths = {
         path.name.removesuffix(tail): path for path in sorted(images.glob(f"[!.]*{tail}"))

@@ -209,7 +209,7 @@ def _deepest(inside: BoolArray, spacing: Sequence[float] | None, seed: int | Non
 
     depth = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing)
     deepest = np.argwhere(depth[1:-1, 1:-1, 1:-1] == depth.max())
-    # The challenge seeds numpy's old generator anew for each click.
+    # The challenge seeds numpy's old generator again for each click.
     generator = None if seed is None else np.random.RandomState(seed)
     z, y, x = deepest[0 if generator is None else generator.choice(len(deepest))].tolist()
     return z, y, x

@@ -34,7 +34,7 @@ def write_single(  # what was measured, and where to
 ) -> dict[str, Any]:
     """Write what `run.run` leaves for a data set of this one case; the summary.
 
-    The truth is written beside it, and the image too unless its file is still what was measured.
+    The truth is written next to it, and the image too unless its file is still what was measured.
 
     Raises
     ------

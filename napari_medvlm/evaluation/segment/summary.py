@@ -20,7 +20,7 @@ WANTED = (0.80, 0.85, 0.90)
 """The Dice that interactions are counted to."""
 CURVES = ("dice", "iou", "nsd", "hd95_mm")
 SURE = ("dice", "nsd", "hd95_mm")
-"""What is told with an interval."""
+"""Means with an interval."""
 
 
 def rows(outcomes: Iterable[Outcome]) -> list[Json]:

@@ -34,7 +34,7 @@ OnStep = Callable[[Step, Mask], object]
 
 
 class Trial:
-    """The simulated user at one structure, told step by step, and stopped from any thread.
+    """The simulated user at one structure, reported step by step, and stopped from any thread.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 Progress = Callable[[float, str], None]
-"""Is told how far something is, 0 to 1, and what it does; may raise `Cancelled`."""
+"""Called with how far something is, 0 to 1, and what it does; may raise `Cancelled`."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Study:
     Parameters
     ----------
     day
-        When it was made, or `None` if that is not told.
+        When it was made, or `None` if unknown.
     series
-        How many it has, or `None` if that is not told.
+        How many it has, or `None` if unknown.
     """
 
     uid: str
@@ -63,7 +63,7 @@ class StudySeries:
     Parameters
     ----------
     images
-        How many files it has, or `None` if that is not told.
+        How many files it has, or `None` if unknown.
     """
 
     uid: str

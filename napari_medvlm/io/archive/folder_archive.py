@@ -38,7 +38,7 @@ SMALL = 96
 
 
 class DicomTree:
-    """An `Archive` that is a folder and all below it; read anew at each search.
+    """An `Archive` that is a folder and all below it; read again at each search.
 
     Parameters
     ----------

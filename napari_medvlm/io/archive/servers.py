@@ -100,7 +100,7 @@ def forget(server: Server) -> None:
 
 
 def login_for(url: str) -> Login | None:
-    """How to sign in to a server, if that was told; may take a while."""
+    """How to sign in to a server, if known; may take a while."""
     at = origin(url)
     if at in _here:
         return _here[at]

@@ -59,7 +59,7 @@ class SeriesInfo:
 class _Scan:
     """What a folder holds: the headers of each series, and the files that cannot be read.
 
-    ``damaged`` has their series' UIDs as far as they can be told, else an empty text.
+    ``damaged`` has their series' UIDs as far as they are known, else an empty text.
     """
 
     series: dict[SeriesInfo, list[tuple[Path, Dataset]]]
@@ -83,7 +83,7 @@ def is_dicom(path: Path) -> bool:
 def holds_dicom(folder: Path) -> bool:
     """Whether a folder, or one below it, has a DICOM file, as far as some files of each tell.
 
-    Names as DICOM files have them come first; the viewer beside the images of a CD counts for
+    Names as DICOM files have them come first; the viewer next to the images of a CD counts for
     nothing, and a tree of a great many other files does not take long.
     """
     looked_at = 0
@@ -155,7 +155,7 @@ def _image_header(path: Path) -> Dataset | None:
 
 
 def _scan(folder: Path) -> _Scan:
-    found: dict[str, list[tuple[Path, Dataset]]] = {}
+    matching: dict[str, list[tuple[Path, Dataset]]] = {}
     damaged: list[tuple[str, InvalidImage]] = []
     for file in sorted(p for p in folder.rglob("*") if p.is_file()):
         if not is_dicom(file) and not file.name.lower().endswith(ENDINGS):
@@ -166,8 +166,8 @@ def _scan(folder: Path) -> _Scan:
             damaged.append((_series_uid(file), error))
             continue
         if header is not None and text(header, "Modality") not in NOT_SHOWN:
-            found.setdefault(text(header, "SeriesInstanceUID"), []).append((file, header))
-    infos = {_info(uid, headers): headers for uid, headers in found.items()}
+            matching.setdefault(text(header, "SeriesInstanceUID"), []).append((file, header))
+    infos = {_info(uid, headers): headers for uid, headers in matching.items()}
     order = sorted(infos, key=lambda i: (i.number is None, i.number or 0, i.uid))
     return _Scan({info: infos[info] for info in order}, damaged)
 
@@ -200,16 +200,16 @@ def _series_headers(folder: Path, series: str | None) -> list[tuple[Path, Datase
             f"There is no DICOM image in {folder.name} or below it.", "Choose another folder."
         )
     infos = list(scan.series)
-    found = infos if series is None else _matching(infos, series)
-    if len(found) == 1:
+    matching = infos if series is None else _matching(infos, series)
+    if len(matching) == 1:
         for uid, error in scan.damaged:
-            if uid in ("", found[0].uid):  # it would be a missing slice
+            if uid in ("", matching[0].uid):  # it would be a missing slice
                 raise error
-        return scan.series[found[0]]
+        return scan.series[matching[0]]
     several = f"{folder.name} holds {len(infos)} series"
     if series is not None:
-        several = f"{series!r} stands for {len(found) or 'none'} of the {len(infos)} series"
-    listed = "; ".join(map(str, found or infos))
+        several = f"{series!r} stands for {len(matching) or 'none'} of the {len(infos)} series"
+    listed = "; ".join(map(str, matching or infos))
     raise InvalidImage(
         f"{several}: {listed}.",
         "Choose one with series= (--series on the command line) and its number, UID or a part of "

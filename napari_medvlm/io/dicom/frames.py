@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 UPRIGHT = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+IN_TRANSDUCER = (
+    "The positions of the frames are relative to the transducer, not to the patient: sides are "
+    "unknown."
+)
 UNPLACED = "The file has no image position; it is shown as an axial slice."
 
 
@@ -201,6 +205,13 @@ def _plane(path: Path, header: Dataset, frame: int, groups: list[Dataset]) -> Pl
         path, groups, "PlaneOrientationSequence", "ImageOrientationPatient", 6, places
     )
     placed = position is not None and orientation is not None
+    unplaced = UNPLACED
+    if position is None and groups:
+        position = find(path, groups, "PlanePositionVolumeSequence", "ImagePositionVolume", 3, [])
+        orientation = find(
+            path, groups, "PlaneOrientationVolumeSequence", "ImageOrientationVolume", 6, []
+        )
+        unplaced = UNPLACED if position is None else IN_TRANSDUCER
     spacing, notes = pixel_mm(path, header, groups)
     samples = integer(path, header, "SamplesPerPixel", 1)
     return Plane(
@@ -217,5 +228,5 @@ def _plane(path: Path, header: Dataset, frame: int, groups: list[Dataset]) -> Pl
         rescale_type=rescale_type(header, groups),
         window=window(header, groups),
         labels=labels_of(header, groups),
-        notes=notes if placed else (*notes, UNPLACED),
+        notes=notes if placed else (*notes, unplaced),
     )

@@ -154,6 +154,19 @@ def _tags(keywords: tuple[str, ...]) -> list[BaseTag]:
     return [Tag(keyword) for keyword in keywords]
 
 
+@cache
+def _tag(keyword: str) -> BaseTag:
+    from pydicom.tag import Tag
+
+    return Tag(keyword)
+
+
+def value_of(values: Dataset, keyword: str) -> Any:
+    """The value of an element, None if it is absent: faster than by pydicom's attributes."""
+    tag = _tag(keyword)
+    return values[tag].value if tag in values else None
+
+
 def sop_class(header: Dataset) -> str:
     """The name of what the file holds, "CT Image Storage" say; empty if it does not tell.
 
@@ -176,7 +189,7 @@ def numbers(path: Path, values: Dataset, keyword: str, count: int) -> FloatArray
     InvalidImage
         If there are more or fewer, or one is not a finite number.
     """
-    value: Any = values.get(keyword)
+    value = value_of(values, keyword)
     if value is None or (hasattr(value, "__len__") and not len(value)):
         return None
     try:
@@ -200,7 +213,7 @@ def number(path: Path, values: Dataset, keyword: str) -> float | None:
 
 def first_number(values: Dataset, keyword: str) -> float | None:
     """The first of one or several numbers, or None where no finite one can be had."""
-    value: Any = values.get(keyword)
+    value = value_of(values, keyword)
     try:
         result = float(np.atleast_1d(np.array(value, np.float64))[0])
     except (TypeError, ValueError, IndexError):
@@ -220,7 +233,7 @@ def integer(path: Path, values: Dataset, keyword: str, default: int) -> int:
 
 def text(values: Dataset, keyword: str) -> str:
     """A value as text without spaces around it; empty if it is absent."""
-    value = values.get(keyword)
+    value = value_of(values, keyword)
     return "" if value is None else without_escapes(str(value)).strip()
 
 
@@ -231,5 +244,5 @@ def without_escapes(value: str) -> str:
 
 def item(values: Dataset, keyword: str) -> Dataset | None:
     """The first item of a sequence, or None."""
-    sequence = values.get(keyword)
+    sequence = value_of(values, keyword)
     return sequence[0] if sequence else None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 LARGEST = 1e30
-"""What intensities may be multiplied by, or shifted by, and still be told apart in 32 bits."""
+"""What intensities may be multiplied by, or shifted by, and still be distinguished in 32 bits."""
 PROJECTIONS = ("CR", "DX", "IO", "MG", "PX", "RF", "RG", "XA")
 """Modalities of projections: an object is magnified by its distance from the detector."""
 AT_DETECTOR = "The pixel spacing is the pixel spacing at the detector; the patient is magnified."
@@ -37,8 +37,8 @@ def find(
     header: list[Dataset],
 ) -> FloatArray | None:
     """A value of the frame, else one that all frames share, else one of the file."""
-    found = [item(group, sequence) for group in groups]
-    for values in [*(f for f in found if f is not None), *header]:
+    items = [item(group, sequence) for group in groups]
+    for values in [*(f for f in items if f is not None), *header]:
         result = numbers(path, values, keyword, count)
         if result is not None:
             return result
@@ -128,23 +128,23 @@ def rescale(path: Path, header: Dataset, groups: list[Dataset]) -> tuple[float, 
         raise InvalidImage(
             f"RescaleSlope of {path.name} is 0: its intensities cannot be recovered.", COPY_AGAIN
         )
-    found = (
+    items = (
         1.0 if slope is None else float(slope[0]),
         0.0 if intercept is None else float(intercept[0]),
     )
-    if max(map(abs, found)) > LARGEST:
+    if max(map(abs, items)) > LARGEST:
         raise InvalidImage(
-            f"RescaleSlope and RescaleIntercept of {path.name} are {found[0]:g} and {found[1]:g}: "
+            f"RescaleSlope and RescaleIntercept of {path.name} are {items[0]:g} and {items[1]:g}: "
             "its intensities cannot be recovered.",
             COPY_AGAIN,
         )
-    return found
+    return items
 
 
 def window(header: Dataset, groups: list[Dataset]) -> Window | None:
     """The first window that the header asks for."""
-    found = [item(group, "FrameVOILUTSequence") for group in groups]
-    for values in [*(f for f in found if f is not None), header]:
+    items = [item(group, "FrameVOILUTSequence") for group in groups]
+    for values in [*(f for f in items if f is not None), header]:
         center, width = first_number(values, "WindowCenter"), first_number(values, "WindowWidth")
         if center is not None and width is not None and width > 0:
             return Window(center, width)
@@ -153,14 +153,14 @@ def window(header: Dataset, groups: list[Dataset]) -> Window | None:
 
 def _ultrasound_mm(path: Path, header: Dataset) -> tuple[FloatArray, tuple[str, ...]]:
     """From the regions of an ultrasound picture if they agree; else 1 mm, in a pixel's shape."""
-    found = set()
+    items = set()
     for region in header.get("SequenceOfUltrasoundRegions") or []:
         units = [region.get(f"PhysicalUnits{axis}Direction") for axis in "YX"]
         deltas = [abs(first_number(region, f"PhysicalDelta{axis}") or 0) for axis in "YX"]
-        found.add(
+        items.add(
             tuple(10 * d if u == CENTIMETRES else 0 for d, u in zip(deltas, units, strict=True))
         )
-    if len(found) == 1 and all(spacing := found.pop()):
+    if len(items) == 1 and all(spacing := items.pop()):
         return np.array(spacing), ()
     shape = numbers(path, header, "PixelAspectRatio", 2)
     if shape is None or not (shape > 0).all() or shape[0] == shape[1]:

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from napari_medvlm.io.dicom.header import value_of
+
 if TYPE_CHECKING:
     from pydicom import Dataset
 
@@ -32,7 +34,7 @@ KEYWORDS = (
     "ContentTime",
     "InstanceNumber",
 )
-"""By which volumes are told apart, the first that does it alone before others."""
+"""By which volumes are distinguished, the first that does it alone before others."""
 
 FRAME_VALUES = {
     "EchoTime": ("MREchoSequence", "EffectiveEchoTime"),
@@ -72,7 +74,7 @@ def labels_of(header: Dataset, groups: list[Dataset]) -> dict[str, Label]:
     groups
         The functional groups of a frame: its own, then the shared ones; empty for a plain file.
     """
-    found = {keyword: _label(header.get(keyword)) for keyword in KEYWORDS}
+    found = {keyword: _label(value_of(header, keyword)) for keyword in KEYWORDS}
     for group in reversed(groups):
         found |= {keyword: _label(value) for keyword, value in _frame_values(group)}
         found |= _dimensions(header, group)
@@ -103,9 +105,9 @@ def split(places: Sequence[Sequence[P]]) -> tuple[str, list[str], list[list[P]]]
     cannot be divided into volumes of equal size.
     """
     count = len(places[0])
-    if any(len(place) != count for place in places):
+    if any(len(group) != count for group in places):
         return None
-    planes = [plane for place in places for plane in place]
+    planes = [plane for group in places for plane in group]
     names = dict.fromkeys(keyword for plane in planes for keyword in plane.labels)
     varying = [
         name
@@ -126,9 +128,9 @@ def _grouped(
 ) -> dict[tuple[Label | None, ...], list[P]]:
     """The slices with the same values of the chosen keywords; a place counts once a group."""
     groups: dict[tuple[Label | None, ...], list[P]] = defaultdict(list)
-    for place in places:
-        found = {tuple(plane.labels.get(name) for name in chosen): plane for plane in place}
-        for key, plane in found.items():
+    for group in places:
+        labels = {tuple(plane.labels.get(name) for name in chosen): plane for plane in group}
+        for key, plane in labels.items():
             groups[key].append(plane)
     return groups
 
@@ -137,10 +139,10 @@ def _by_time(
     places: Sequence[Sequence[P]], count: int
 ) -> tuple[str, list[str], list[list[P]]] | None:
     """Phases: each was acquired, all its slices, before the next."""
-    if not all(_time(plane) is not None for place in places for plane in place):
+    if not all(_time(plane) is not None for group in places for plane in group):
         return None
-    ordered = [sorted(place, key=lambda plane: _time(plane) or 0.0) for place in places]
-    volumes = [[place[i] for place in ordered] for i in range(count)]
+    ordered = [sorted(group, key=lambda plane: _time(plane) or 0.0) for group in places]
+    volumes = [[group[i] for group in ordered] for i in range(count)]
     times = [sorted(_time(plane) or 0.0 for plane in volume) for volume in volumes]
     if any(a[-1] >= b[0] for a, b in itertools.pairwise(times)):
         return None
@@ -157,10 +159,10 @@ def _by_instance(
     places: Sequence[Sequence[P]], count: int
 ) -> tuple[str, list[str], list[list[P]]] | None:
     """The first of each place, the second of each place, and so on."""
-    if not all("InstanceNumber" in plane.labels for place in places for plane in place):
+    if not all("InstanceNumber" in plane.labels for group in places for plane in group):
         return None
-    ordered = [sorted(place, key=_instance) for place in places]
-    volumes = [[place[i] for place in ordered] for i in range(count)]
+    ordered = [sorted(group, key=_instance) for group in places]
+    volumes = [[group[i] for group in ordered] for i in range(count)]
     ranges = [sorted(_instance(plane) for plane in volume) for volume in volumes]
     return "InstanceNumber", [_range(r[0], r[-1]) for r in ranges], volumes
 

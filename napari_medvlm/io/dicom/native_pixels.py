@@ -93,5 +93,5 @@ def _read(path: Path, at: int, raw: NDArray[Any]) -> bool:
                 return False
             file.seek(at + (12 if explicit else 8))
             return file.readinto(raw.data) == raw.nbytes
-    except OSError:  # told when the decoder meets it
+    except OSError:  # reported when the decoder meets it
         return False

@@ -152,18 +152,18 @@ def _largest(
     """The longest run of slices of which each is joined to the next."""
     parts = np.split(np.arange(len(planes)), np.flatnonzero(~joined) + 1)
     part = max(parts, key=len)
-    kept_planes = [planes[i] for i in part]
+    part_planes = [planes[i] for i in part]
     note = (
-        f"{what}; only the largest part is loaded, {len(kept_planes)} of {len(planes)} slices from "
+        f"{what}; only the largest part is loaded, {len(part_planes)} of {len(planes)} slices from "
         f"{heights[part[0]]:.1f} to {heights[part[-1]]:.1f} mm."
     )
-    return _even(kept_planes, (note,))
+    return _even(part_planes, (note,))
 
 
 def _checked(
     planes: list[Plane], step: FloatArray, samples: FloatArray, notes: tuple[str, ...]
 ) -> Stack:
-    """A stack, unless slices lie beside the line through the first and the last one."""
+    """A stack, unless slices lie off the line through the first and the last one."""
     along = float(step @ planes[0].normal)
     shift = np.array([plane.position - planes[0].position for plane in planes])
     lateral = shift - np.outer(shift @ planes[0].normal / along, step)

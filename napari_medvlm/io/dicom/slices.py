@@ -16,7 +16,7 @@ from napari_medvlm.io.dicom.header import first_number, text
 from napari_medvlm.io.dicom.multi_volume import split
 from napari_medvlm.io.dicom.slice_gaps import Gaps, Stack, regular
 
-SAME_PLACE_MM = 1e-3
+SAME_POSITION_MM = 1e-3
 NEAR, NEAR_OF_STEP = 0.01, 0.05
 """How far apart slices at one position may lie: parts of their thickness, and of the distance to
 the next position."""
@@ -139,12 +139,12 @@ def _places(planes: Sequence[Plane]) -> list[list[Plane]]:
     Positions that differ by rounding, some thousandths of a millimetre, are one if the distance
     between others is much larger.
     """
-    exact = _within(planes, SAME_PLACE_MM)
-    near = _within(planes, max(SAME_PLACE_MM, NEAR * planes[0].thickness_mm))
+    exact = _within(planes, SAME_POSITION_MM)
+    near = _within(planes, max(SAME_POSITION_MM, NEAR * planes[0].thickness_mm))
     if len(near) in (1, len(exact)):
         return exact
     height = _height(planes[0])
-    extents = [(height(place[0]), height(place[-1])) for place in near]
+    extents = [(height(group[0]), height(group[-1])) for group in near]
     spread = max(high - low for low, high in extents)
     between = min(b[0] - a[1] for a, b in itertools.pairwise(extents))
     return near if spread <= NEAR_OF_STEP * between else exact
@@ -177,11 +177,11 @@ def _require_positions(planes: Sequence[Plane], places: Sequence[Sequence[Plane]
 
 def _repeated(planes: Sequence[Plane], places: Sequence[Sequence[Plane]]) -> InvalidImage:
     height = _height(planes[0])
-    more = [place for place in places if len(place) > 1]
+    more = [group for group in places if len(group) > 1]
     times = "occurs" if len(more) == 1 else "occur"
-    names = [", ".join(plane.path.name for plane in place[:3]) for place in more[:2]]
+    names = [", ".join(plane.path.name for plane in group[:3]) for group in more[:2]]
     listed = "; ".join(
-        f"{height(place[0]):.1f} mm in {files}" for place, files in zip(more, names, strict=False)
+        f"{height(group[0]):.1f} mm in {files}" for group, files in zip(more, names, strict=False)
     )
     return InvalidImage(
         f"{len(more)} of {len(places)} slice positions {times} more than once ({listed}"

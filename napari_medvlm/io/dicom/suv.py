@@ -41,7 +41,7 @@ MOST_KG = 650
 
 
 class _Unknown(Exception):  # a reason, not an error
-    """Why SUV cannot be told, as the end of a sentence."""
+    """Why SUV cannot be computed, as the end of a sentence."""
 
 
 @dataclass(frozen=True)
@@ -233,5 +233,5 @@ def _private(header: Dataset, creator: str, group: int, element: int) -> str:
         value = header.private_block(group, creator)[element].value
     except KeyError:
         return ""
-    told = value.decode("ascii", "ignore") if isinstance(value, bytes) else str(value)
-    return told.strip("\0 ")
+    text = value.decode("ascii", "ignore") if isinstance(value, bytes) else str(value)
+    return text.strip("\0 ")

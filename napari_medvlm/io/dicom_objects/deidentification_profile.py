@@ -155,15 +155,15 @@ def _remove_unknown(dataset: Dataset) -> None:
 class _Profile:
     """Says of each element what the table says; UIDs, IDs and dates go on to dicognito."""
 
-    def __init__(self, kept: frozenset[str]) -> None:
-        self._kept = kept
+    def __init__(self, retained: frozenset[str]) -> None:
+        self._retained = retained
 
     def __call__(self, dataset: Dataset, element: DataElement) -> bool:
         """Whether the element is done with."""
         if _is_drawn_over(element.tag.group):
             del dataset[element.tag]
             return True
-        if element.keyword in self._kept:
+        if element.keyword in self._retained:
             return True
         if element.VR == "UI":
             return _is_public(element)
@@ -202,14 +202,14 @@ def _table() -> dict[int, str]:
         "Z": (standard.Z_TAGS, standard.Z_D_TAGS, standard.X_Z_TAGS, standard.X_Z_D_TAGS),
         "X": (standard.X_TAGS,),
     }
-    found = {
+    values = {
         tag[0] << 16 | tag[1]: action
         for action, lists in actions.items()
         for tags in lists
         for tag in tags
         if len(tag) == 2  # those with four numbers are curves and overlays
     }
-    return found | {0x0018_1000: "D"}  # the device's serial number: some objects must have one
+    return values | {0x0018_1000: "D"}  # the device's serial number: some objects must have one
 
 
 def _is_drawn_over(group: int) -> bool:

@@ -1,4 +1,4 @@
-"""A series written anew without whose it is: all of it, or nothing under its final name."""
+"""A series written without the patient's identity: all of it, or nothing under its final name."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Exported:
     left_out
         The files that were not written, by name, with the reason.
     warnings
-        What a person must look at before the files are given away, a sentence each.
+        What the user must look at before the files are given away, a sentence each.
     """
 
     folder: Path

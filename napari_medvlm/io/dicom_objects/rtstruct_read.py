@@ -71,7 +71,7 @@ class Roi:
     name
         For people.
     color
-        ``#rrggbb``; empty: none is told.
+        ``#rrggbb``; empty: none is stated.
     mask
         On the image's grid.
     """
@@ -119,7 +119,7 @@ def read_on_series(path: Path, grids: Mapping[str, Grid]) -> NamedLabels:
     Parameters
     ----------
     grids
-        Of the series that are open, by their UIDs; else the series is looked for beside the file.
+        Of the series that are open, by their UIDs; else the series is looked for next to the file.
 
     Raises
     ------

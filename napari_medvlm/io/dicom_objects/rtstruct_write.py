@@ -1,4 +1,4 @@
-"""Outlines of objects as a DICOM structure set (RTSTRUCT), written beside their series."""
+"""Outlines of objects as a DICOM structure set (RTSTRUCT), written next to their series."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SUFFIX = ".rtstruct.dcm"
 STUDY_COMPONENT = "1.2.840.10008.3.1.2.3.1"
 """What a structure set calls a study by the standard, though the class itself is retired."""
-BY_HAND = "by hand"
+MANUAL = "by hand"
 """The algorithm of an object that no model made."""
 
 
@@ -52,7 +52,7 @@ def write_rtstruct(
     masks
         ``(z, y, x)`` bool of each object, by its number; they may overlap.
     segments
-        What is told of each.
+        The description of each.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def _roi(number: int, segment: Segment, frame: str) -> Dataset:
     roi.ROINumber, roi.ROIName = number, short(segment.name)
     roi.ReferencedFrameOfReferenceUID = frame
     algorithm = "SEMIAUTOMATIC" if segment.by_hand else "AUTOMATIC"
-    roi.ROIGenerationAlgorithm = "MANUAL" if segment.algorithm == BY_HAND else algorithm
+    roi.ROIGenerationAlgorithm = "MANUAL" if segment.algorithm == MANUAL else algorithm
     roi.ROIGenerationDescription = short(f"{segment.algorithm} {segment.version}")
     return roi
 

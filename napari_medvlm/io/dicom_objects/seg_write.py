@@ -1,4 +1,4 @@
-"""Segmentations as DICOM objects (SEG): written beside their series, read from anybody's."""
+"""Segmentations as DICOM objects (SEG): written next to their series, read from anybody's."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ WEIGHTS = "weights SHA-256"
 
 @dataclass(frozen=True)
 class Segment:
-    """What is told of an object in a DICOM file.
+    """The description of an object in a DICOM file.
 
     Parameters
     ----------
     name
         For people.
     color
-        ``#rrggbb``; empty: none is told.
+        ``#rrggbb``; empty: none is stated.
     term
         What it is; `None`: found by its name.
     algorithm, version
@@ -87,7 +87,7 @@ def write_seg(
     masks
         ``(z, y, x)`` bool of each object, by its number; they may overlap.
     segments
-        What is told of each.
+        The description of each.
 
     Raises
     ------

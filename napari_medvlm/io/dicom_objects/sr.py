@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_medvlm.data.atomic_write import write_atomically
 from napari_medvlm.data.errors import CannotSave
-from napari_medvlm.data.volume import HU, SUV_UNIT, Volume
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom.header import guarded, sop_class
 from napari_medvlm.io.dicom_objects.frame_of_reference import mismatch_notes
+from napari_medvlm.io.dicom_objects.intensity_concepts import intensity_concept
 from napari_medvlm.io.dicom_objects.seg_read import is_seg
 from napari_medvlm.io.dicom_objects.seg_write import MAKER, VERSION
 from napari_medvlm.io.dicom_objects.source_headers import UNICODE, reason_of, source_headers
@@ -20,13 +21,12 @@ from napari_medvlm.io.dicom_objects.sr_evaluations import (
     Evaluation,
     evaluations_in,
     groups_of,
-    said_in,
+    sentence_in,
 )
 
 if TYPE_CHECKING:
     from highdicom.sr import Measurement
     from pydicom import Dataset
-    from pydicom.sr.coding import Code
 
 T = TypeVar("T")
 Rows = Mapping[int, Mapping[str, Any]]
@@ -112,11 +112,14 @@ def _report(
     segmentation = hd.seg.segread(seg)
     _name_segments_in_frames(segmentation)
     frame, series = segmentation.FrameOfReferenceUID, sources[0].SeriesInstanceUID
+    modality = str(sources[0].get("Modality") or "")
     groups = [
-        _group(segmentation, number, dict(values), series, time_point)
+        _group(segmentation, number, dict(values), series, modality, time_point)
         for number, values in rows.items()
     ]
-    groups += [group for said in evaluations for group in groups_of(said, frame, series)]
+    groups += [
+        group for evaluation in evaluations for group in groups_of(evaluation, frame, series)
+    ]
     content = sr.MeasurementReport(
         sr.ObservationContext(observer_device_context=_device()),
         codes.SCT.ImagingProcedure,
@@ -213,7 +216,7 @@ def _read(path: str | Path, what: Callable[[Any], tuple[T, ...]]) -> tuple[T, ..
 
 def _measured(content: Any) -> list[Any]:
     groups = content.get_volumetric_roi_measurement_groups()
-    return [group for group in groups if said_in(group) is None]
+    return [group for group in groups if sentence_in(group) is None]
 
 
 def _name_segments_in_frames(segmentation: Any) -> None:
@@ -259,6 +262,7 @@ def _group(
     number: int,
     values: dict[str, Any],
     series: str,
+    modality: str,
     time_point: TimePoint | None,
 ) -> Any:
     from highdicom import sr
@@ -276,7 +280,7 @@ def _group(
         for name, code in LENGTHS.items()
         if math.isfinite(values[name])
     ]
-    measurements += _statistics(values)
+    measurements += _statistics(values, modality)
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         sr.TrackingIdentifier(
             described.tracking_uid or fallback, described.tracking_id or values["name"]
@@ -304,31 +308,15 @@ def _plain(code: Any) -> Any:
     return CodedConcept(code.value, code.scheme_designator, code.meaning)
 
 
-def _statistics(values: Mapping[str, Any]) -> list[Measurement]:
+def _statistics(values: Mapping[str, Any], modality: str) -> list[Measurement]:
     from highdicom import sr
     from pydicom.sr.codedict import codes
 
-    of, unit = _intensity(values["unit"])
+    of, unit = intensity_concept(values["unit"], modality)
     return [
         sr.Measurement(of, round(values[name], 4), unit, derivation=getattr(codes.SCT, code))
         for name, code in STATISTICS.items()
     ]
-
-
-def _intensity(unit: str) -> tuple[Code, Code]:
-    """What intensities are, and their unit."""
-    from pydicom.sr.codedict import codes
-    from pydicom.sr.coding import Code
-
-    if unit == HU:
-        return codes.DCM.AttenuationCoefficient, codes.UCUM.HounsfieldUnit
-    if unit == SUV_UNIT:
-        return codes.DCM.Suvbw, codes.UCUM.StandardizedUptakeValueBodyWeight
-    if not unit:
-        return codes.cid7469.MRSignalIntensity, codes.UCUM.NoUnits
-    suv = "SUV" in unit
-    of = codes.DCM.StandardizedUptakeValue if suv else codes.cid7469.MRSignalIntensity
-    return of, Code(unit, "UCUM", unit)
 
 
 def _values(group: Any) -> dict[str, Any]:

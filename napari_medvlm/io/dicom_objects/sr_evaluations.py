@@ -86,7 +86,7 @@ def evaluations_in(content: Any) -> tuple[Evaluation, ...]:
     ]
     evaluations: dict[str, Evaluation] = {}
     for group in groups:
-        sentence = said_in(group)
+        sentence = sentence_in(group)
         if sentence is not None:
             evaluation = _evaluation(group, sentence)
             known = evaluations.get(str(group.tracking_uid))
@@ -95,7 +95,7 @@ def evaluations_in(content: Any) -> tuple[Evaluation, ...]:
     return tuple(evaluations[uid] for uid in dict.fromkeys(_tracked(content)) if uid in evaluations)
 
 
-def said_in(group: Any) -> str | None:
+def sentence_in(group: Any) -> str | None:
     """The sentence of a group, or `None` if it is no evaluation but measurements."""
     texts = [item for item in _items(group, "TEXT") if _code(item) == "121071"]
     return str(texts[0].TextValue) if texts else None

@@ -40,7 +40,7 @@ class Slab:
 class SlabView:
     """Shows an image as a slab around the plane in view: the slices within half the thickness.
 
-    napari projects the slices between two margins of the viewer's dims, which are set anew when
+    napari projects the slices between two margins of the viewer's dims, which are set again when
     the plane moves, so that the slab is centred on the slice in view. Along an axis whose voxels
     run against the patient's axis, napari needs negative margins. Other images are not projected
     meanwhile, because the margins hold for all layers.

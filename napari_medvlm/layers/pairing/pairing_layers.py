@@ -80,7 +80,7 @@ class PairingLayers:
         self._prior_was_visible = prior.visible
 
     def show(self, studies: PairedStudies) -> None:
-        """Show the registered prior over the current image; comparisons are made anew."""
+        """Show the registered prior over the current image; comparisons are made again."""
         shown = [role for role in (CHECKERBOARD, SUBTRACTION) if self.has(role)]
         if self._layers is None:
             self._layers = LayerSet(self.viewer, studies.current, KIND)

@@ -13,6 +13,7 @@ from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.layers.convert import KEY
+from napari_medvlm.layers.display.fixed_position import FixedPosition
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ P = TypeVar("P")
 class PromptLayer(ABC, Generic[P]):
     """One of napari's own layers with the active object's prompts of some kinds.
 
-    The ledger is the truth: `pull` makes the layer show it, and what a person edits in the layer is
-    read by `_push` as gestures. An edit that the session refuses is told and taken back.
+    The ledger is the truth: `pull` makes the layer show it, and what the user edits in the layer is
+    read by `_push` as gestures. An edit that the session refuses is reported and reverted.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ class PromptLayer(ABC, Generic[P]):
     session
         Whose prompts.
     on_error
-        Told of edits that were refused.
+        Called with edits that were refused.
     """
 
     role: ClassVar[str]
@@ -61,6 +62,7 @@ class PromptLayer(ABC, Generic[P]):
         self.positive = True
         self._on_error = on_error
         self._layer: Any = None
+        self._position: FixedPosition | None = None
         self._pulling = False
 
     def _seen_mm(self, usual_mm: float, least: float, largest: float) -> float:
@@ -92,6 +94,7 @@ class PromptLayer(ABC, Generic[P]):
                 "owner": layer.unique_id,
             }
             self.viewer.add_layer(layer)
+            self._position = FixedPosition(layer, lambda: None)
             self._layer = layer  # not what the viewer returns, which may be a proxy
         return self._layer
 

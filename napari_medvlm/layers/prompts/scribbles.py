@@ -36,7 +36,7 @@ class StrokeMap:
     before
         The same without what was painted since the last edit of the session.
     shown
-        The prompts that are drawn, by id; `None` if they are to be drawn anew.
+        The prompts that are drawn, by id; `None` if they are to be drawn again.
     version
         Counts the changes: a layer that has drawn an older one is refreshed.
     """
@@ -82,7 +82,7 @@ class ScribblesLayer(PromptLayer[Scribble]):
     _found = False
     """Whether the last look at the layer found anything new."""
     _is_early = False
-    """Whether something was told of and not found."""
+    """Whether something was announced and not found."""
 
     def set_polarity(self, positive: bool) -> None:
         """Choose what the next strokes say."""
@@ -114,7 +114,7 @@ class ScribblesLayer(PromptLayer[Scribble]):
         self._is_early = not self._has_changed
 
     def _on_update(self, _: Any) -> None:
-        """Read what napari told before it had painted: it does so with its polygons."""
+        """Read the event that napari emits before it paints: it does so with its polygons."""
         if self._is_early:
             self._is_early = False
             self._edited()
@@ -148,7 +148,7 @@ class ScribblesLayer(PromptLayer[Scribble]):
                 )
             if len(voxels):
                 self.session.add(Scribble.at_index(self.grid, voxels, positive))
-        if was_whole:  # it is all there: drawn anew, a next stroke that has begun would be lost
+        if was_whole:  # it is all there: drawn again, a next stroke that has begun would be lost
             strokes_map.shown = tuple(self.mine().items())
 
     def _painted_part(self) -> tuple[slice, ...]:

@@ -196,8 +196,8 @@ class ShapesLayer(PromptLayer[Drawn]):
         if changed:
             self.session.change(changed)
         for row, prompt in new:
-            layer.features.loc[row, "prompt"] = said_id = self.session.ledger.next_prompt_id()
-            drawn[said_id] = np.asarray(layer.data[row])
+            layer.features.loc[row, "prompt"] = prompt_id = self.session.ledger.next_prompt_id()
+            drawn[prompt_id] = np.asarray(layer.data[row])
             self.session.add(prompt)
 
     def _read(self, vertices: Vertices, kind: str, positive: bool, old: Drawn | None) -> Drawn:

@@ -1,4 +1,4 @@
-"""A view of the registered prior beside the current image, at the same position and zoom."""
+"""A view of the registered prior next to the current image, at the same position and zoom."""
 
 from __future__ import annotations
 

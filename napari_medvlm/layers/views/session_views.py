@@ -176,7 +176,7 @@ class LinkedSessionLayers:
         side.use(own.get(role or ""), mode)
 
     def _watch_mask(self) -> None:
-        """Follow what a person sets for the masks in napari's layer controls."""
+        """Follow the user's settings of the masks in napari's layer controls."""
         layer = self._main.mask.layer
         if layer is self._watched or not self._sides:
             return

@@ -59,7 +59,7 @@ class LayerTwin:
     original
         The layer of the viewer.
     main
-        The viewer; by its sliders a change of data is told from another slice.
+        The viewer; by its sliders a change of data is distinguished from another slice.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class LayerTwin:
                 _copy_geometry(self.original, self.layer)
 
     def _on_set_data(self, _: Any) -> None:
-        """Draw the copy anew if the original was refreshed and not moved to another slice."""
+        """Draw the copy again if the original was refreshed and not moved to another slice."""
         before, self._slice = self._slice, self._sliders()
         if self._is_copying or before != self._slice:
             return

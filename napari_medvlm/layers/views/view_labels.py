@@ -98,7 +98,7 @@ class ViewLabels:
         bar = overlays.scale_bar
         bar.length = length
         is_first = bar.font_size == UNREADABLE_PT[0]
-        bar.font_size = UNREADABLE_PT[is_first]  # napari draws the bar anew only if this changes
+        bar.font_size = UNREADABLE_PT[is_first]  # napari draws the bar again only if this changes
         overlays[LENGTH_KEY].text = f"{length:g} mm"
 
 

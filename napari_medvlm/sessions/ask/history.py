@@ -22,13 +22,13 @@ from napari_medvlm.ledger.conversation_records import (
     AnswerRecord,
     Checked,
     ClaimGrounded,
+    ConversationRecord,
     ConversationRemoved,
     ConversationStarted,
     Explained,
     ImagesSent,
     Marked,
     QuestionRecord,
-    Said,
     StoredAnswer,
     StoredCheckResult,
     StoredClaim,
@@ -90,7 +90,7 @@ class ConversationHistory:
             )
         try:
             for record in self.ledger.records:
-                if isinstance(record, Said):
+                if isinstance(record, ConversationRecord):
                     self._state.apply(record, payload_of(record, volume))
         except (LookupError, ValueError, TypeError, OverflowError) as error:
             raise SessionFileError(
@@ -198,7 +198,7 @@ class ConversationHistory:
         """Record the images that are sent."""
         rows = zip(model_input.pictures, model_input.captions, model_input.of, strict=True)
         stored = tuple(
-            StoredSliceImage.made(image, self.volume, caption, of) for image, caption, of in rows
+            StoredSliceImage.of(image, self.volume, caption, of) for image, caption, of in rows
         )
         record = ImagesSent(turn=turn_id, images=stored, covered=model_input.covered)
         self._note(record, model_input.sent)
@@ -274,7 +274,7 @@ class ConversationHistory:
         if self._journal is not None:
             self._journal.close()
 
-    def _note(self, record: Said, payload: Payload = None) -> None:
+    def _note(self, record: ConversationRecord, payload: Payload = None) -> None:
         with self._guard:
             self.ledger.note(record)
             self._state.apply(record, payload)

@@ -15,13 +15,13 @@ from napari_medvlm.ledger.conversation_records import (
     AnswerRecord,
     Checked,
     ClaimGrounded,
+    ConversationRecord,
     ConversationRemoved,
     ConversationStarted,
     Explained,
     ImagesSent,
     Marked,
     QuestionRecord,
-    Said,
     TextStreamed,
     ToolRoundRecord,
     TurnsRemoved,
@@ -77,7 +77,7 @@ class ConversationState:
         """Replace fields of a turn."""
         self.turns[turn_id] = replace(self.turns[turn_id], **fields)
 
-    def apply(self, record: Said, payload: Payload) -> None:
+    def apply(self, record: ConversationRecord, payload: Payload) -> None:
         """Apply a record.
 
         Parameters
@@ -102,7 +102,7 @@ class ConversationState:
             case _:
                 self._apply_to_turn(record, self.turns[record.turn], payload)
 
-    def _apply_to_turn(self, record: Said, turn: Turn, payload: Payload) -> None:  # noqa: C901
+    def _apply_to_turn(self, record: ConversationRecord, turn: Turn, payload: Payload) -> None:  # noqa: C901
         match record:
             case ImagesSent():
                 self.set(turn.id, sent=payload, covered=record.covered)
@@ -132,7 +132,7 @@ class ConversationState:
                 self.set(turn.id, check_results=(*others, result))
 
 
-def payload_of(record: Said, volume: Volume) -> Payload:
+def payload_of(record: ConversationRecord, volume: Volume) -> Payload:
     """The deserialized content of a record of a session file."""
     match record:
         case ImagesSent():

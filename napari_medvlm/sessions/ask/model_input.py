@@ -54,7 +54,7 @@ class ImageSelection:
     draw
         Objects, boxes and points that the question is about.
     pointing
-        How the model is told of them, see `visual_prompts`.
+        How the model is shown them, see `visual_prompts`.
     """
 
     scope: Scope = field(default_factory=Scope)

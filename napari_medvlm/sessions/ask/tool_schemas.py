@@ -1,4 +1,4 @@
-"""What models are told of the tools, and whether a call keeps to it."""
+"""The tools as models are sent them, and whether a call keeps to it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TYPES: Mapping[str, type] = {"string": str, "integer": int, "array": list}
 
 
 def specs(names: Collection[str], others: Sequence[str] = ()) -> tuple[ToolSpec, ...]:
-    """What a model is told of tools.
+    """What a model is sent about tools.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def _flaw(name: str, value: Any, schema: Mapping[str, Any]) -> str:
     if kind == "array":
         if len(value) != schema["minItems"]:
             return f"{name} must have {schema['minItems']} numbers, not {len(value)}."
-        flaws = (_flaw(f"a number of {name}", each, schema["items"]) for each in value)
+        flaws = (_flaw(f"a number of {name}", item, schema["items"]) for item in value)
         return next(filter(None, flaws), "")
     return ""
 

@@ -92,7 +92,7 @@ class Scene:
             )
         mask = self.objects[name]
         if not mask.voxels:
-            raise InvalidPrompt(f"The object {name} is empty.", "Segment it anew.")
+            raise InvalidPrompt(f"The object {name} is empty.", "Segment it again.")
         return Region.of_mask(words, mask, self.volume.grid, mask.score, name)
 
     def free_name(self, wanted: str) -> str:
@@ -179,7 +179,7 @@ class Toolbox:
         if phrase:
             matches = self._search(phrase)
             if not matches.regions:
-                return ToolResult(call, _not_found_text(matches, phrase), failed=True)
+                return ToolResult(call, _missing_text(matches, phrase), failed=True)
             region = matches.of(phrase)[0]
             mask = region.mask or self._mask(region.box)
         else:
@@ -197,7 +197,7 @@ class Toolbox:
         phrase = call.arguments["phrase"]
         matches = self._search(phrase)
         if not matches.regions:
-            return ToolResult(call, _not_found_text(matches, phrase))
+            return ToolResult(call, _missing_text(matches, phrase))
         positions = "; ".join(
             f"{name_of(region)}{'' if region.score is None else f' ({region.score:.2f})'}: "
             f"{self._describe_position(region)}"
@@ -346,7 +346,7 @@ def _grown(box: Box, volume: Volume, axis: int) -> Box:
     )
 
 
-def _not_found_text(matches: Grounding, phrase: str) -> str:
+def _missing_text(matches: Grounding, phrase: str) -> str:
     reasons = [missing.reason for missing in matches.not_found]
     return " ".join((f"{phrase!r} was not found.", *reasons))
 

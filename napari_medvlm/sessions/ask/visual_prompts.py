@@ -33,7 +33,7 @@ NAMED = 128
 
 
 class VisualPrompting(StrEnum):
-    """How a model is told of objects, boxes and points."""
+    """How a model is shown objects, boxes and points."""
 
     DRAWN = "drawn on the picture"
     CROP = "as a picture of its own"

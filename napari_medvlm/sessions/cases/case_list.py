@@ -124,8 +124,8 @@ class CaseList(_Value):
     @property
     def counts(self) -> Mapping[Status, int]:
         """How many cases have each status."""
-        found = Counter(case.status for case in self.cases)
-        return {status: found[status] for status in Status}
+        counts = Counter(case.status for case in self.cases)
+        return {status: counts[status] for status in Status}
 
     @property
     def progress(self) -> str:
@@ -183,12 +183,12 @@ class CaseList(_Value):
         """The list with another place or format for results."""
         return self.model_copy(update={"folder": folder, "format": masks})
 
-    def joined(self, found: Iterable[Case]) -> CaseList:
+    def joined(self, others: Iterable[Case]) -> CaseList:
         """The list with the cases that it did not have, at its end, under names of their own."""
         cases = list(self.cases)
         places = {case.place for case in cases}
         taken = {case.name.casefold() for case in cases}
-        for case in found:
+        for case in others:
             if case.place not in places:
                 name = free_name(case.name, taken)
                 places.add(case.place)
@@ -212,11 +212,11 @@ def free_name(name: str, taken: Collection[str]) -> str:
     """
     clean = "".join(c if c.isalnum() or c in "-_." else "_" for c in name).strip("._")[:80]
     stem, number = clean or "case", 1
-    found = stem
-    while found.casefold() in taken:
+    name = stem
+    while name.casefold() in taken:
         number += 1
-        found = f"{stem}_{number}"
-    return found
+        name = f"{stem}_{number}"
+    return name
 
 
 class Stopwatch:

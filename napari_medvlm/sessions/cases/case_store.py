@@ -142,7 +142,7 @@ def book_of(source: Path, progress: Progress) -> CaseBook:
     if source.name.endswith(SUFFIX):
         return CaseBook(source)
     path, known = _known(source)
-    return _book(path, known, _found(source.resolve(), known, progress), str(source))
+    return _book(path, known, _new_cases(source.resolve(), known, progress), str(source))
 
 
 def list_of(source: Path, progress: Progress) -> CaseList:
@@ -150,17 +150,17 @@ def list_of(source: Path, progress: Progress) -> CaseList:
     if source.name.endswith(SUFFIX):
         return read_list(source)
     _, known = _known(source)
-    return known.joined(_found(source.resolve(), known, progress))
+    return known.joined(_new_cases(source.resolve(), known, progress))
 
 
 def _known(source: Path) -> tuple[Path, CaseList]:
     """Where the list of a folder or table is kept, and what stands there."""
     source = source.resolve()
-    path = _kept_at(str(source), source.name)
+    path = _stored_at(str(source), source.name)
     return path, read_list(path) if path.exists() else CaseList(title=source.name)
 
 
-def _found(source: Path, known: CaseList, progress: Progress) -> tuple[Case, ...]:
+def _new_cases(source: Path, known: CaseList, progress: Progress) -> tuple[Case, ...]:
     if not source.exists():
         raise CaseListError(f"There is no {source.name} in {source.parent}.", "Check the path.")
     if not source.is_dir():
@@ -170,23 +170,23 @@ def _found(source: Path, known: CaseList, progress: Progress) -> tuple[Case, ...
 
 def book_of_studies(archive: Archive, studies: Sequence[Study], progress: Progress) -> CaseBook:
     """The list of all series of images of studies that were found in an archive."""
-    path = _kept_at("\n".join([archive.title, *sorted(s.uid for s in studies)]), archive.title)
-    found = _series_cases(archive, studies, progress)
-    return _book(path, CaseList(title=archive.title), found, archive.title)
+    path = _stored_at("\n".join([archive.title, *sorted(s.uid for s in studies)]), archive.title)
+    cases = _series_cases(archive, studies, progress)
+    return _book(path, CaseList(title=archive.title), cases, archive.title)
 
 
 def recent_lists() -> tuple[tuple[Path, CaseList], ...]:
     """The lists that were worked on, the latest first; those that cannot be read are left out."""
-    found = []
+    cases = []
     for path in sorted(list_folder().glob(f"[!.]*{SUFFIX}"), key=os.path.getmtime, reverse=True):
         try:
-            found.append((path, read_list(path)))
+            cases.append((path, read_list(path)))
         except CaseListError:
             continue
-    return tuple(found)
+    return tuple(cases)
 
 
-def place_of(case: Case, progress: Progress) -> Path:
+def path_of(case: Case, progress: Progress) -> Path:
     """The file or folder to read a case from, fetched first if a PACS has it; takes a while.
 
     Raises
@@ -219,12 +219,12 @@ def cases_in_folder(
         A folder whose files are no cases.
     """
     tree = DicomTree(root)
-    found = _series_cases(tree, tree.studies(Query(), progress), progress)
+    cases = _series_cases(tree, tree.studies(Query(), progress), progress)
     for path in sorted(root.rglob("*")):
         if path.name.lower().endswith(IMAGES) and path.is_file():
             name = str(path.relative_to(root)).removesuffix(_ending(path.name))
-            found.append(Case(name=name, path=str(path)))
-    inside = [c for c in found if results is None or not Path(c.path).is_relative_to(results)]
+            cases.append(Case(name=name, path=str(path)))
+    inside = [c for c in cases if results is None or not Path(c.path).is_relative_to(results)]
     return tuple(sorted(inside, key=lambda case: case.name.casefold()))
 
 
@@ -282,12 +282,12 @@ def _row_case(table: Path, columns: dict[str, str], row: dict[str, str | None], 
 
 
 def _series_cases(archive: Archive, studies: Sequence[Study], progress: Progress) -> list[Case]:
-    found: list[Case] = []
+    cases: list[Case] = []
     for at, study in enumerate(studies):
         progress(at / len(studies), f"Study {at + 1} of {len(studies)}")
         images = [s for s in archive.series(study) if s.modality not in NO_IMAGES]
-        found += [_case(archive, study, series, progress) for series in images]
-    return found
+        cases += [_case(archive, study, series, progress) for series in images]
+    return cases
 
 
 def _case(archive: Archive, study: Study, series: StudySeries, progress: Progress) -> Case:
@@ -301,23 +301,23 @@ def _case(archive: Archive, study: Study, series: StudySeries, progress: Progres
     return Case(name=name, path=str(folder), series=series.uid)
 
 
-def _book(path: Path, start: CaseList, found: Sequence[Case], source: str) -> CaseBook:
+def _book(path: Path, start: CaseList, cases: Sequence[Case], source: str) -> CaseBook:
     book = CaseBook(path, start)
-    if not found and not book.list.cases:
+    if not cases and not book.list.cases:
         book.close()
         raise CaseListError(
             f"There is no image in {source}.",
             "Choose a folder with DICOM, NIfTI, NRRD or MetaImage files, or search again.",
         )
     try:
-        book.change(lambda known: known.joined(found))
+        book.change(lambda known: known.joined(cases))
     except BaseException:
         book.close()
         raise
     return book
 
 
-def _kept_at(source: str, title: str) -> Path:
+def _stored_at(source: str, title: str) -> Path:
     digest = hashlib.sha256(source.encode()).hexdigest()[:12]
     return list_folder() / f"{free_name(title, ())[:40]}-{digest}{SUFFIX}"
 

@@ -1,4 +1,4 @@
-"""The results of a case: masks, the session and the measurements, as files beside each other."""
+"""The results of a case: masks, the session and the measurements, as files side by side."""
 
 from __future__ import annotations
 

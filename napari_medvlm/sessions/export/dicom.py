@@ -30,7 +30,7 @@ class Results:
     masks
         ``(z, y, x)`` bool of each object that has voxels, numbered from 1.
     segments
-        What is told of each.
+        The description of each.
     evaluations
         What else was found and answered, for the report.
     """

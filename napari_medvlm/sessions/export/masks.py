@@ -1,4 +1,4 @@
-"""The objects of a session as files, and what is told of them there."""
+"""The objects of a session as files, and their descriptions there."""
 
 from __future__ import annotations
 

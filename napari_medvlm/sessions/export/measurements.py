@@ -1,4 +1,4 @@
-"""All measurements of a session's objects, made anew only where a mask has changed."""
+"""All measurements of a session's objects, made again only where a mask has changed."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Measurements:
 
     def rows(self) -> Mapping[int, Row]:
         """The row of each live object, by its id."""
-        session, found = self.session, {}
+        session, rows = self.session, {}
         for object_id, live in session.now.objects.items():
             mask = session.belonging(object_id)
             digest, name = mask.digest, live.info.name
             known = self._known.get(object_id)
             if known is None or known[0] != digest:
                 known = digest, row(name, mask, session.volume)
-            found[object_id] = digest, replace(known[1], name=name)
-        self._known = found
-        return {object_id: table_row for object_id, (_, table_row) in found.items()}
+            rows[object_id] = digest, replace(known[1], name=name)
+        self._known = rows
+        return {object_id: table_row for object_id, (_, table_row) in rows.items()}
 
     def diameters(self, object_id: int) -> Diameters:
         """The longest axial diameter of an object and that across it, with their ends."""
@@ -41,7 +41,7 @@ class Measurements:
         return diameters(mask, self.session.volume.affine)
 
     def write_report(self, path: Path, evaluations: Sequence[Evaluation] = ()) -> tuple[Path, Path]:
-        """Write a DICOM report, and beside it the segmentation that it is about; both paths.
+        """Write a DICOM report, and next to it the segmentation that it is about; both paths.
 
         Parameters
         ----------

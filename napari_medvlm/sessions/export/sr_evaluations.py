@@ -37,23 +37,23 @@ def evaluations_of_file(path: str | Path, volume: Volume) -> tuple[Evaluation, .
 def evaluations_of_records(records: Iterable[Record]) -> tuple[Evaluation, ...]:
     """What was found last for each phrase: an evaluation for each region, or that there is none."""
     latest = {record.phrase: record for record in records if isinstance(record, Grounded)}
-    return tuple(found for record in latest.values() for found in _grounded(record))
+    return tuple(e for record in latest.values() for e in _grounded(record))
 
 
 def groundings_of(evaluations: Iterable[Evaluation]) -> dict[str, Grounding]:
     """What evaluations say of phrases, by who found it; answers to questions are left out."""
-    found: dict[str, Grounding] = {}
+    groups: dict[str, Grounding] = {}
     for e in evaluations:
         if e.present is None:
             continue
-        known = found.get(e.algorithm, Grounding())
+        known = groups.get(e.algorithm, Grounding())
         missing = () if e.present else (NotFound(e.question, e.sentence, e.score),)
-        found[e.algorithm] = replace(
+        groups[e.algorithm] = replace(
             known,
             regions=(*known.regions, *(Region(e.question, box, e.score) for box in e.boxes)),
             not_found=(*known.not_found, *missing),
         )
-    return found
+    return groups
 
 
 def exchanges_of(
@@ -67,12 +67,12 @@ def exchanges_of(
         Conversations whose sentences are left out, too.
     """
     there = {_words(e) for e in evaluations_of_talks(known)}
-    found: dict[tuple[str, str], list[Claim]] = {}
+    groups: dict[tuple[str, str], list[Claim]] = {}
     for e in evaluations:
         asked, source, text = _words(e)
         if e.present is None and (asked, source, text) not in there:
             regions = tuple(Region(text, box, e.score) for box in e.boxes)
-            found.setdefault((asked, source), []).append(Claim(text, regions, source))
+            groups.setdefault((asked, source), []).append(Claim(text, regions, source))
             there.add((asked, source, text))
     return tuple(
         Turn(
@@ -82,13 +82,13 @@ def exchanges_of(
             state=State.ANSWERED,
             answer=Answer(" ".join(c.text for c in claims), tuple(claims), notes=(ELSEWHERE,)),
         )
-        for (asked, source), claims in found.items()
+        for (asked, source), claims in groups.items()
     )
 
 
 def evaluations_of_talks(conversations: Iterable[Conversation]) -> tuple[Evaluation, ...]:
     """The sentences of all answers, but for those that a reader marked as wrong."""
-    return tuple(found for talk in conversations for e in talk.turns for found in _answered(e))
+    return tuple(e for talk in conversations for turn in talk.turns for e in _answered(turn))
 
 
 def _grounded(record: Grounded) -> list[Evaluation]:
@@ -133,5 +133,5 @@ def _words(evaluation: Evaluation) -> tuple[str, str, str]:
 
 
 def _source(backend: str, model: str | None) -> str:
-    """The backend and its model, which may be a path: only its name is told."""
+    """The backend and its model, which may be a path: only its name is written."""
     return " ".join(filter(None, (backend, Path(model).name if model else "")))

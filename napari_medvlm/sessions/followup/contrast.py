@@ -41,7 +41,7 @@ class Contrast:
 
     @property
     def is_visible(self) -> bool:
-        """Whether the lesion can be told from the tissue around it."""
+        """Whether the lesion can be distinguished from the tissue around it."""
         return abs(self.difference) > VISIBLE * self.spread
 
     def along(self, sign: float) -> float:

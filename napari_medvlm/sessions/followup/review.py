@@ -42,7 +42,7 @@ REPEATED = 0.5
 
 
 class Decision(StrEnum):
-    """What a person decided on a proposed point; `PROPOSED`: nothing yet."""
+    """The user's decision on a proposed point; `PROPOSED`: nothing yet."""
 
     PROPOSED = "proposed"
     ACCEPTED = "accepted"

@@ -187,7 +187,7 @@ def _change(mask: Mask, truth: Mask, lesion: Lesion, grid: Grid) -> float | None
 
 
 def large_pieces(mask: Mask) -> list[Mask]:
-    """The pieces of a mask without those that are small beside the largest."""
+    """The pieces of a mask without those that are small compared with the largest."""
     pieces = sorted(components(mask), key=lambda piece: -piece.voxels)
     return [piece for piece in pieces if piece.voxels >= PIECE * pieces[0].voxels]
 

@@ -26,7 +26,7 @@ class DrawingOrder:
         """The ids, the topmost first."""
         return (object_id for _, object_id in reversed(self._sorted))
 
-    def set(self, object_id: int, rank: Rank) -> bool:
+    def put(self, object_id: int, rank: Rank) -> bool:
         """Set the rank of an object; whether it was there and stands elsewhere now."""
         before = self._ranks.get(object_id)
         if before == rank:
@@ -60,7 +60,7 @@ class MaskBoxes:
         self._high: NDArray[np.int32] = np.zeros((3, 0), np.int32)
         self._free: list[int] = []
 
-    def set(self, object_id: int, box: Box) -> None:
+    def put(self, object_id: int, box: Box) -> None:
         """Set the box ``(z, y, x)`` of an object's mask."""
         row = self._rows.get(object_id)
         if row is None:

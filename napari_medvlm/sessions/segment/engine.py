@@ -19,7 +19,8 @@ from napari_medvlm.io.journal import Journal, notices_of
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Record
 from napari_medvlm.sessions.job_queue import emit_safely
-from napari_medvlm.sessions.segment.label_map import Box, Key, LabelMap
+from napari_medvlm.sessions.segment.drawing_order import Box
+from napari_medvlm.sessions.segment.label_map import Key, LabelMap
 from napari_medvlm.sessions.segment.predictions import Choice, Predictions
 from napari_medvlm.sessions.segment.requests import Requests
 from napari_medvlm.settings.chosen_models import require_chosen
@@ -105,7 +106,7 @@ class Engine:
         if record is not None:
             self.settle()
 
-    def settle(self, anew: Key | None = None) -> None:
+    def settle(self, recompute: Key | None = None) -> None:
         """Request missing masks, and update the label map with the others.
 
         An inline runner answers within the request: that answer is settled by the call that asked.
@@ -117,22 +118,22 @@ class Engine:
         try:
             while self._settling.again:
                 self._settling.again = False
-                self._request_missing(anew)
-                anew = None
+                self._request_missing(recompute)
+                recompute = None
         finally:
             self._settling.again = None
         self._refresh()
 
-    def _request_missing(self, anew: Key | None) -> None:
+    def _request_missing(self, recompute: Key | None) -> None:
         with self._lock:
-            wanted = self._predictions.wanted(self.choice, anew)
+            wanted = self._predictions.wanted(self.choice, recompute)
         self._requests.drop(*wanted)
         sent = self._requests.keys
         for key in [key for key in wanted if key not in sent]:
             self._ask(key, wanted[key])
 
     def redraw(self, box: Box) -> None:
-        """Draw a box of the label map again, over what a person painted there."""
+        """Draw a box of the label map again, over what the user painted there."""
         with self._lock:
             self.label_map.redraw(box)
         emit_safely(self.changed, box)
@@ -148,7 +149,7 @@ class Engine:
         with self._lock:
             self._predictions.forget(key)
             self.label_map.forget(key[0])
-        self.settle(anew=key)
+        self.settle(recompute=key)
 
     def cancel(self) -> None:
         """Cancel all requests."""

@@ -25,7 +25,7 @@ Key = tuple[int, int]
 edits by hand."""
 
 Labels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
-KEPT_BYTES = 256 * 2**20
+CACHED_BYTES = 256 * 2**20
 
 
 class MaskStore:
@@ -52,7 +52,7 @@ class MaskStore:
         outline = replace(mask, crop=np.broadcast_to(np.False_, mask.crop.shape))
         self._packed[key] = mask.packed, outline
         self._bytes += mask.packed.nbytes
-        while self._bytes > KEPT_BYTES and len(self._packed) > 1:
+        while self._bytes > CACHED_BYTES and len(self._packed) > 1:
             self.discard(next(iter(self._packed)))
 
     def get(self, key: tuple[int, ...]) -> Mask | None:
@@ -124,7 +124,7 @@ class LabelMap:
         known: Callable[[LiveObject], Mask | None],
         answered: AbstractSet[int] = frozenset(),
     ) -> Box | None:
-        """Show the objects of a moment with the masks known; the box drawn anew, or `None`.
+        """Show the objects of a moment with the masks known; the box drawn again, or `None`.
 
         Parameters
         ----------
@@ -166,7 +166,7 @@ class LabelMap:
             changed = list(moment.objects)
             self._touched |= moment.objects.keys()
         rank = _rank(moment)
-        moved = [i for i in changed if self._order.set(i, rank(moment.objects[i]))]
+        moved = [i for i in changed if self._order.put(i, rank(moment.objects[i]))]
         return [i for i in moved if i in self._shown]
 
     def belonging(self, object_id: int, overlap: Overlap) -> Mask:
@@ -208,7 +208,7 @@ class LabelMap:
         else:
             return []
         self._shown[live.info.id] = shown
-        self._boxes.set(live.info.id, shown.mask.slices)
+        self._boxes.put(live.info.id, shown.mask.slices)
         self._touched.add(live.info.id)
         return [shown.mask.slices if before is None else _difference(before.mask, shown.mask)]
 

@@ -15,7 +15,7 @@ TOGETHER = 16
 of the model meanwhile is done between two requests."""
 
 
-def kept_mib(backend: str, volume: Volume, axis: int) -> float:
+def stored_mib(backend: str, volume: Volume, axis: int) -> float:
     """The most that is kept on disk of a plane in MiB; 0 if the backend cannot prepare any."""
     return registry.info(backend).prepared_mib * volume.shape[axis]
 
@@ -28,8 +28,8 @@ def prepare_plane(
     Parameters
     ----------
     progress
-        Told the slice and the time that is left; the `Cancelled` that it raises ends the work after
-        the slices that are under way. What is done stays.
+        Called with the slice and the time that is left; the `Cancelled` that it raises ends the
+        work after the slices that are under way. What is done stays.
 
     Raises
     ------

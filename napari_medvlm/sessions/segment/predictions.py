@@ -86,7 +86,7 @@ class Predictions:
         self._built.pop(key, None)
 
     def forget(self, key: Key) -> None:
-        """Have a mask computed anew."""
+        """Have a mask computed again."""
         self._masks.discard(key)
         self._edited.discard_object(key[0])
         self._abandoned.discard(key)
@@ -97,7 +97,7 @@ class Predictions:
         answered, self._answered = frozenset(self._answered), set()
         return answered
 
-    def wanted(self, choice: Choice, anew: Key | None = None) -> dict[Key, SegmentRequest]:
+    def wanted(self, choice: Choice, recompute: Key | None = None) -> dict[Key, SegmentRequest]:
         """What must be asked now for the masks of all live objects.
 
         Parameters
@@ -105,7 +105,7 @@ class Predictions:
         choice
             The backend for masks that were never computed. One that was, and is no longer kept,
             is asked of the backend that the ledger names.
-        anew
+        recompute
             A mask to ask of ``choice`` although the ledger names another backend for it.
         """
         requests: dict[Key, SegmentRequest] = {}
@@ -116,7 +116,7 @@ class Predictions:
             if self._complete.get(object_id) is live:
                 continue
             if key_of(live) not in self._masks:
-                self._resolve(live, choice, anew, requests)
+                self._resolve(live, choice, recompute, requests)
             if key_of(live) in self._masks:
                 self._complete[object_id] = live
         self._discards = self._masks.discards
@@ -163,7 +163,7 @@ class Predictions:
         self,
         live: LiveObject,
         choice: Choice,
-        anew: Key | None,
+        recompute: Key | None,
         requests: dict[Key, SegmentRequest],
     ) -> Mask | None:
         """The mask of an object before edits by hand; what must be asked for it is added."""
@@ -172,13 +172,13 @@ class Predictions:
         if cached is not None:
             return cached
         built = self._built.get(key)
-        if built is not None and built[0] == choice and key != anew:
+        if built is not None and built[0] == choice and key != recompute:
             requests[key] = built[1]
             return None
         moment = self._ledger.moment(live.prompted)
         live = moment.objects[live.info.id]
         locked = [o for o in moment.objects.values() if o.info.locked and o.changed < live.prompted]
-        masks = [(o, self._resolve(o, choice, anew, requests)) for o in locked]
+        masks = [(o, self._resolve(o, choice, recompute, requests)) for o in locked]
         known = [self._after_edits(o, m) for o, m in masks if m is not None]
         if len(known) < len(masks):
             self.waits_for_locked = True
@@ -192,7 +192,7 @@ class Predictions:
         if mask is not None:
             self._store(key, mask)
         elif key not in self._abandoned:
-            requests[key] = self._request(live, excluded, choice, forced=key == anew)
+            requests[key] = self._request(live, excluded, choice, forced=key == recompute)
             self._built[key] = choice, requests[key]
         return mask
 

@@ -50,7 +50,7 @@ class SegmentationSession(MaskSession, Closeable):
     ----------
     changed
         Signal: objects, prompts or masks changed; the box ``(slice, slice, slice)`` of the label
-        map that was drawn anew, or `None`.
+        map that was drawn again, or `None`.
     measured
         Signal: ids of the objects whose measurement changed, see `last_measurement`.
     progressed
@@ -247,7 +247,7 @@ class SegmentationSession(MaskSession, Closeable):
         remember(backend, model)
 
     def ask_again(self) -> None:
-        """Have the active object's mask computed anew by the chosen backend."""
+        """Have the active object's mask computed again by the chosen backend."""
         live = self.now.objects.get(self.active or 0)
         if live is not None:
             self._engine.ask_again(key_of(live))
@@ -281,11 +281,7 @@ class SegmentationSession(MaskSession, Closeable):
         require_prompt(prompt)
         self._require_open()
         check_prompt(prompt, self.volume.grid)
-        if type(prompt) not in self._info.prompts:
-            raise PromptNotSupported(
-                f"{self._info.title} does not support {prompt.label} prompts.",
-                "Use another kind of prompt, or choose another backend.",
-            )
+        self._info.require_prompt(prompt)
 
     def _append(self, *events: Event) -> None:
         if events:

@@ -70,7 +70,7 @@ CONTEXT_HEIGHT = 72
 
 @dataclass(frozen=True)
 class QuestionDraft:
-    """What a person asked, before the objects that go along were gathered.
+    """The user's question, before the objects that go along were gathered.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ class Attachments(QWidget):
         self._title()
 
     def asked(self, box: QuestionBox) -> QuestionDraft:
-        """What a person asks now."""
+        """The user's question now."""
         self.objects.refresh()
         context = str(self.context.toPlainText()).strip()
         return QuestionDraft(

@@ -65,7 +65,7 @@ class ConversationView(QWidget):
         self._lay_out()
         self._connect()
 
-    # What a person does.
+    # Actions.
 
     def choose(self, exchange: int, claim: int | None) -> None:
         """Light up a sentence and its regions, and go there."""
@@ -181,7 +181,7 @@ class ConversationView(QWidget):
             self._session.explain(exchange, picture)
             self._go_to(self._session.turn(exchange).sent[picture])
 
-    def _hand_on(self) -> None:
+    def _send_to_segment(self) -> None:
         if self._session is not None:
             volume = self._session.volume
             send_to_segment(self._viewer, self._image.layer, volume, self.exchange, self.chosen)
@@ -210,7 +210,7 @@ class ConversationView(QWidget):
         self._stream_due.setInterval(STREAM_MS)
         self._stream_due.timeout.connect(guarded(self._stream))
         self.in_picture.toggled.connect(guarded(self._show_in_picture))
-        on_click(self.hand_over, self._hand_on)
+        on_click(self.hand_over, self._send_to_segment)
         transcript_view = self.transcript
         transcript_view.chosen.connect(guarded(self.show_exchange))
         transcript_view.claim_chosen.connect(guarded(self.choose))

@@ -72,7 +72,7 @@ class AskDock(SessionDock[AskSession]):
         self._use_backend()
         self._open(self.image.layer)
 
-    # What a person does.
+    # Actions.
 
     def ask(self) -> None:
         """Ask what stands in the box; the objects that go along are gathered off this thread."""
@@ -308,5 +308,5 @@ def _without_tools(backend: str, model: str | None) -> str:
     """Why a model calls no tools; empty: it may, or that is not known yet."""
     try:
         return registry.tools_unsupported_reason(backend, model)
-    except BackendUnavailable:  # told when it is asked
+    except BackendUnavailable:  # reported when it is asked
         return ""

@@ -83,7 +83,7 @@ class ExchangeCard(QFrame):
         if answer is not None:
             self.text.show_markdown(_short_of(answer))
             self.thinking_text.show_markdown(answer.thinking)
-        shows_claims = in_full and answer is not None and _told_by_claims(answer)
+        shows_claims = in_full and answer is not None and _shown_by_claims(answer)
         self.text.setVisible(not shows_claims and bool(self.text.toPlainText()))
         self._show_rest(answer, in_full)
 
@@ -175,10 +175,10 @@ def split_thinking(partial: str) -> tuple[str, str]:
     """What a model has thought and what it has said, of a text that is not finished."""
     before, opened, rest = partial.partition(THINK)
     if not opened:
-        thought, closed, said = partial.partition(THOUGHT)
-        return (thought.strip(), said.strip()) if closed else ("", partial)
-    thought, _, said = rest.partition(THOUGHT)
-    return thought.strip(), (before + said).strip()
+        thought, closed, text = partial.partition(THOUGHT)
+        return (thought.strip(), text.strip()) if closed else ("", partial)
+    thought, _, text = rest.partition(THOUGHT)
+    return thought.strip(), (before + text).strip()
 
 
 def as_text(exchange: Turn) -> str:
@@ -202,9 +202,9 @@ def _state(exchange: Turn) -> str:
     if exchange.state is State.FAILED:
         return "failed"
     if exchange.state is State.ANSWERED:
-        said = "" if exchange.answer is None or exchange.answer.answered else "not answered · "
+        text = "" if exchange.answer is None or exchange.answer.answered else "not answered · "
         took = f" · {exchange.seconds:.1f} s" if exchange.seconds else ""
-        return f"{said}{exchange.backend}{took}"
+        return f"{text}{exchange.backend}{took}"
     return WORDS[exchange.state]
 
 
@@ -214,7 +214,7 @@ def _short_of(answer: Answer) -> str:
     return f"{answer.text}\n\n{answer.reason}".strip()
 
 
-def _told_by_claims(answer: Answer) -> bool:
+def _shown_by_claims(answer: Answer) -> bool:
     """Whether the sentences say all that the text says."""
     shows_claims = " ".join(claim.text for claim in answer.claims)
     return bool(answer.claims) and shows_claims.split() == answer.text.split()

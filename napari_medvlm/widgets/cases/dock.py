@@ -35,7 +35,7 @@ from napari_medvlm.sessions.cases.case_store import (
     CaseBook,
     book_of,
     book_of_studies,
-    place_of,
+    path_of,
     recent_lists,
 )
 from napari_medvlm.sessions.cases.results import write_results
@@ -71,6 +71,7 @@ class CasesDock(Dock):
         self._missing: frozenset[str] = frozenset()
         self._writing: set[str] = set()
         self.recent = QComboBox()
+        self.recent.setToolTip("Resume a list of cases that was worked on before.")
         self.recent.setPlaceholderText("Resume a list…")
         self.folder = button("Folder…", "All series and images in a folder and its subfolders.")
         self.table_file = button("Table…", "A CSV file with a 'path' column, or a saved case list.")
@@ -90,14 +91,14 @@ class CasesDock(Dock):
         bind_keys(napari_viewer, napari_viewer, KEYS)
         self._allow()
 
-    # What a person does.
+    # Actions.
 
     def open_list(self, source: Path) -> None:
         """Open the list of a folder, a table or a file of a list, and the case that was in work."""
         self.close_list()
         self.work.start(partial(book_of, source), self._on_book, "Searching for images")
 
-    def open_found(self) -> None:
+    def open_pacs(self) -> None:
         """Make a list of the studies that the PACS dock shows."""
         dock: Any = named_dock(self.viewer, "PACS")
         archive, studies = dock.servers.archive, dock.tree.studies()
@@ -111,7 +112,7 @@ class CasesDock(Dock):
         case, chosen = self._book().list[name], choices or ReadChoices()
 
         def work(progress: Progress) -> tuple[Case, Volume | Unclear, ReadChoices]:
-            position = place_of(case, progress)
+            position = path_of(case, progress)
             progress(1, "Reading")
             series = case.series or None
             try:
@@ -182,7 +183,7 @@ class CasesDock(Dock):
     def _on_book(self, book: CaseBook) -> None:
         self.book = book
         self._books.append(book)
-        self.results.show_place(book.list.folder, book.list.format)
+        self.results.show_results_folder(book.list.folder, book.list.format)
         self._fill_recent()
         self._show()
         self._look_for_files()
@@ -254,7 +255,7 @@ class CasesDock(Dock):
         for pressed, action in (
             (self.folder, self._ask_folder),
             (self.table_file, self._ask_table),
-            (self.pacs, self.open_found),
+            (self.pacs, self.open_pacs),
             (self.previous, partial(self.step, -1)),
             (self.next, partial(self.step, 1)),
             (self.done, self.finish),
@@ -265,7 +266,7 @@ class CasesDock(Dock):
             guarded(lambda row: self.open_list(self.recent.itemData(row)))
         )
         self.cases.activated.connect(guarded(self.open_case))
-        self.results.changed.connect(guarded(self._on_place))
+        self.results.changed.connect(guarded(self._on_results_folder))
         self.work.busy_changed.connect(guarded(self._allow))
         self._timer.timeout.connect(guarded(self._tick))
         self._timer.start()
@@ -281,7 +282,7 @@ class CasesDock(Dock):
         if path:
             self.open_list(Path(path))
 
-    def _on_place(self, folder: str, masks: MaskFormat) -> None:
+    def _on_results_folder(self, folder: str, masks: MaskFormat) -> None:
         if self.book is not None:
             self.book.change(lambda known: known.writing_to(folder, masks))
 

@@ -50,9 +50,9 @@ class ResultsRow(QWidget):
         layout.addWidget(self.choose)
         layout.addWidget(self.summary, 1)
         layout.addWidget(self.format)
-        self.show_place("", MaskFormat.NIFTI)
+        self.show_results_folder("", MaskFormat.NIFTI)
 
-    def show_place(self, folder: str, masks: MaskFormat) -> None:
+    def show_results_folder(self, folder: str, masks: MaskFormat) -> None:
         """Show what a list says."""
         self.folder = folder
         with QSignalBlocker(self.format):
@@ -64,7 +64,7 @@ class ResultsRow(QWidget):
         """Ask for the folder."""
         folder = QFileDialog.getExistingDirectory(self, "Results of cases", self.folder)
         if folder:
-            self.show_place(folder, self.format.currentData())
+            self.show_results_folder(folder, self.format.currentData())
             self._tell()
 
     def _tell(self) -> None:

@@ -1,4 +1,4 @@
-"""Whether an answer or a region deserves belief: checks beside it, run when they are asked for."""
+"""Whether an answer or a region deserves belief: checks next to it, run when they are asked for."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class TrustPanel(QWidget):
         self.total = PlainLabel()
         self.run = button("Run", "Run the selected checks in the background.")
         self.cancel = button("Cancel", "Stop; finished checks are kept.")
-        self._results_received = MainThreadQueue(self._on_told, self)
+        self._results_received = MainThreadQueue(self._on_outcomes, self)
         self._lay_out()
         self._connect()
         self._show_state()
@@ -134,7 +134,7 @@ class TrustPanel(QWidget):
         if make is not None and self._ready is None:
             in_background(lambda: (make, make()), partial(_tell, self._results_received))
 
-    # What a person does.
+    # Actions.
 
     def start(self) -> None:
         """Run the checks that are switched on."""
@@ -170,7 +170,7 @@ class TrustPanel(QWidget):
     def _checks(self) -> tuple[Check, ...]:
         return all_checks(SecondModel(self.witness.name), other=self.other.volume)
 
-    def _on_told(self, queue: Sequence[Any]) -> None:
+    def _on_outcomes(self, queue: Sequence[Any]) -> None:
         for sender, what in queue:
             if sender is self._make:
                 self._ready = what

@@ -35,9 +35,9 @@ class QualityNote(WrappedLabel):
             return
         in_background(
             lambda: (volume, quality_note(indicators(volume, Thresholds.load()))),
-            guarded(lambda result: self._on_found(*result)),
+            guarded(lambda result: self._on_note(*result)),
         )
 
-    def _on_found(self, volume: Volume, note: str) -> None:
+    def _on_note(self, volume: Volume, note: str) -> None:
         if volume is self._volume:
             self.tell(f"{SIGNS[Outcome.FLAGGED]} {note}" if note else "")

@@ -1,4 +1,4 @@
-"""Two masks of the window beside each other: figures that follow them, and where they differ."""
+"""Two masks of the window side by side: figures that follow them, and where they differ."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class ComparePanel(QWidget):
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
-        self.found: ComparisonResult | None = None
+        self.result: ComparisonResult | None = None
         self._busy = self._again = False
         self._followed: list[Labels] = []
         self._layer = DifferenceLayer(viewer)
@@ -103,7 +103,7 @@ class ComparePanel(QWidget):
         self._follow()
 
     def refresh(self) -> None:
-        """Compute what is shown anew, if it is seen and the masks have changed."""
+        """Compute the figures again, if it is seen and the masks have changed."""
         if not self.isVisible():
             return
         if self._busy:
@@ -115,7 +115,7 @@ class ComparePanel(QWidget):
             self._show(None, str(error))
             return
         self._busy = True
-        tolerance_mm, before = self.tolerance.value(), self.found
+        tolerance_mm, before = self.tolerance.value(), self.result
 
         def work() -> ComparisonResult | str:
             try:
@@ -128,7 +128,7 @@ class ComparePanel(QWidget):
                 pair, compare_masks(pair.a, pair.b, pair.grid, tolerance_mm), tolerance_mm
             )
 
-        in_background(work, guarded(self._on_found))
+        in_background(work, guarded(self._on_compared))
 
     def close_layer(self) -> None:
         """Take the layer of the difference away."""
@@ -149,40 +149,40 @@ class ComparePanel(QWidget):
             others.setCurrentIndex((others.currentIndex() + 1) % others.count())
         self._rest.start()
 
-    def _on_found(self, found: ComparisonResult | str) -> None:
+    def _on_compared(self, result: ComparisonResult | str) -> None:
         self._busy = False
         if self._again:
             self._again = False
             self._rest.start()
-        if isinstance(found, ComparisonResult):
-            self._show(found, " ".join(filter(None, (found.pair.note, found.figures.note))))
+        if isinstance(result, ComparisonResult):
+            self._show(result, " ".join(filter(None, (result.pair.note, result.figures.note))))
         else:
-            self._show(None, found)
+            self._show(None, result)
 
-    def _show(self, found: ComparisonResult | None, note: str) -> None:
-        changed = found is not self.found
-        self.found = found
+    def _show(self, result: ComparisonResult | None, note: str) -> None:
+        changed = result is not self.result
+        self.result = result
         self.note.tell(note)
-        self.copy_button.setEnabled(found is not None)
-        texts = dict.fromkeys(ROWS, NONE) if found is None else _texts(found.figures)
+        self.copy_button.setEnabled(result is not None)
+        texts = dict.fromkeys(ROWS, NONE) if result is None else _texts(result.figures)
         for name, text in texts.items():
             self.values[name].setText(text)
-        for which, ml in _sizes(found).items():
+        for which, ml in _sizes(result).items():
             self.legend[which].setText(f"{WHICH[which]}{ml}")
         if changed:
             self._draw()
 
     def _draw(self) -> None:
         """Show the layer of the difference, or take it away."""
-        if self.difference.isChecked() and self.found is not None:
+        if self.difference.isChecked() and self.result is not None:
             a, b = (f"{side.layers.currentText()}, {side.name}" for side in (self.a, self.b))
-            self._layer.show(self.found.pair, a, b)
+            self._layer.show(self.result.pair, a, b)
         else:
             self._layer.close()
 
     def _on_removed(self, _: Any) -> None:
         """The person took the layer away."""
-        if self.difference.isChecked() and self.found is not None and not self._layer.is_shown:
+        if self.difference.isChecked() and self.result is not None and not self._layer.is_shown:
             self.difference.setChecked(False)
 
     def _follow(self) -> None:
@@ -233,24 +233,24 @@ class ComparePanel(QWidget):
         viewer.layers.events.removed.connect(self._on_removed)
 
 
-def _texts(found: MaskComparison) -> dict[str, str]:
+def _texts(result: MaskComparison) -> dict[str, str]:
     """The figures as they are shown."""
-    larger = found.b_ml - found.a_ml
-    share = f" ({100 * larger / found.a_ml:+z.1f} %)" if found.a_ml else ""
+    larger = result.b_ml - result.a_ml
+    share = f" ({100 * larger / result.a_ml:+z.1f} %)" if result.a_ml else ""
     return {
-        "Dice": f"{found.dice:.4f}",
-        "IoU": f"{found.iou:.4f}",
-        "NSD": NONE if found.nsd is None else f"{found.nsd:.4f}",
-        "HD95": NONE if found.hd95_mm is None else f"{found.hd95_mm:.2f} mm",
-        "Volume A": f"{found.a_ml:.3f} mL",
-        "Volume B": f"{found.b_ml:.3f} mL",
+        "Dice": f"{result.dice:.4f}",
+        "IoU": f"{result.iou:.4f}",
+        "NSD": NONE if result.nsd is None else f"{result.nsd:.4f}",
+        "HD95": NONE if result.hd95_mm is None else f"{result.hd95_mm:.2f} mm",
+        "Volume A": f"{result.a_ml:.3f} mL",
+        "Volume B": f"{result.b_ml:.3f} mL",
         "Difference": f"B - A: {larger:+z.3f} mL{share}",
     }
 
 
-def _sizes(found: ComparisonResult | None) -> dict[int, str]:
-    if found is None:
+def _sizes(result: ComparisonResult | None) -> dict[int, str]:
+    if result is None:
         return dict.fromkeys(WHICH, "")
-    f = found.figures
+    f = result.figures
     sizes = {ONLY_A: f.only_a_ml, ONLY_B: f.only_b_ml, BOTH: f.both_ml}
     return {which: f": {ml:.2f} mL" for which, ml in sizes.items()}

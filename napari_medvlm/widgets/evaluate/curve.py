@@ -15,7 +15,7 @@ HEIGHT = 190
 HIGHEST_START = 0.8
 """The axis of scores begins here at the latest, so that small differences stay small."""
 DICE, NSD = "#ff7f0e", "#1f9bff"
-"""Told apart by people who see no red or no green; also by their markers."""
+"""Distinguishable without seeing red or green; also by their markers."""
 
 
 def load_library() -> None:

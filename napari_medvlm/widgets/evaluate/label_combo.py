@@ -126,10 +126,10 @@ class LabelChoice(QWidget):
             return
         in_background(
             lambda: values_in(layer),
-            guarded(lambda label_values: self._on_found(layer, label_values)),
+            guarded(lambda label_values: self._on_values(layer, label_values)),
         )
 
-    def _on_found(self, layer: Labels, values: list[int]) -> None:
+    def _on_values(self, layer: Labels, values: list[int]) -> None:
         if layer is self.layer:
             self._offer({value: f"label {value}" for value in values})
 

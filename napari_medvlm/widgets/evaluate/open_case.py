@@ -40,7 +40,7 @@ LOOK_MS = 50
 
 
 def show(viewer: napari.Viewer, out: Path, case: str, what: str = "") -> QWidget:
-    """Put a case of any run into a viewer; what stands beside the picture.
+    """Put a case of any run into a viewer; the text next to the picture.
 
     Parameters
     ----------

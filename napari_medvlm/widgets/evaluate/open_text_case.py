@@ -1,4 +1,4 @@
-"""A case of an evaluation of places or answers in a window: what was asked beside what is true."""
+"""A case of an evaluation of places or answers in a window: the question next to the truth."""
 
 from __future__ import annotations
 
@@ -110,9 +110,9 @@ class _Places:
         self._truth = RegionLayers(viewer, volume, "Reference", lambda _: None, "found truth")
         self._results = RegionLayers(viewer, volume, "Found", lambda _: None)
 
-    def show(self, wanted: Sequence[Corners], found: Sequence[Corners]) -> None:
+    def show(self, wanted: Sequence[Corners], predicted: Sequence[Corners]) -> None:
         """Show the boxes, and go to the first wanted one, else to the first found one."""
-        pairs = [self._regions(corners) for corners in (wanted, found)]
+        pairs = [self._regions(corners) for corners in (wanted, predicted)]
         for layers, regions, color in zip(
             (self._truth, self._results), pairs, (TRUTH, DETECTED), strict=True
         ):
@@ -132,7 +132,7 @@ class _Places:
 
 
 def show_words(viewer: Viewer, task: str, content: Json, phrase: str = "") -> QWidget:
-    """Put a case of a run of `ground` or `ask` into a viewer; what stands beside the picture.
+    """Put a case of a run of `ground` or `ask` into a viewer; the text next to the picture.
 
     Parameters
     ----------

@@ -73,8 +73,10 @@ class LabelsTab(QWidget):
             "Open your own copy of the findings and their descriptors. It is read at each run."
         )
         self.only_region = QCheckBox("Selected region only")
+        self.only_region.setToolTip("Show the model only the region that is selected in the table.")
         self.run = RunRow("Classify", "Estimate the probability of each label.")
         self.tree = QTreeWidget()
+        self.tree.setToolTip("Labels and their descriptors. Uncheck a descriptor to leave it out.")
         self.tree.setHeaderLabels(["Label", "Probability"])
         self.tree.header().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         self._lay_out()
@@ -83,7 +85,7 @@ class LabelsTab(QWidget):
         self._failed = MainThreadQueue(show_all, self)
         self.run.run_requested.connect(guarded(self.judge))
         self.run.cancel_requested.connect(guarded(self.cancel))
-        self.edit_descriptors.clicked.connect(guarded(self.open_descriptors))
+        self.edit_descriptors.clicked.connect(guarded(lambda _checked: self.open_descriptors()))
         self.tree.itemChanged.connect(guarded(self._on_checked))
 
     def bind(self, volume: Volume | None) -> None:

@@ -34,9 +34,10 @@ from napari_medvlm.widgets.dock import SessionDock
 from napari_medvlm.widgets.ground.channels import ChannelRows
 from napari_medvlm.widgets.ground.classify_tab import LabelsTab
 from napari_medvlm.widgets.ground.heatmap_threshold import HeatmapThreshold
+from napari_medvlm.widgets.ground.overlap_limit import OverlapLimit
 from napari_medvlm.widgets.ground.phrase_list import PhraseList
 from napari_medvlm.widgets.ground.reference import ReferenceRow
-from napari_medvlm.widgets.ground.region_table import FoundTable
+from napari_medvlm.widgets.ground.region_table import RegionTable
 from napari_medvlm.widgets.ground.report_tab import ReportTab
 from napari_medvlm.widgets.ground.scope import ScopeRow
 from napari_medvlm.widgets.open_image import Prepared, prepare
@@ -74,7 +75,8 @@ class GroundDock(SessionDock[GroundingSession]):
         self.run = RunRow("Ground", "Search for the phrases in the image.")
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.heatmap_threshold = HeatmapThreshold()
-        self.table = FoundTable()
+        self.overlap = OverlapLimit()
+        self.table = RegionTable()
         self.details = PlainLabel()
         self.trust = TrustFold(napari_viewer, scrolls=True)
         self.reference = ReferenceRow(napari_viewer)
@@ -84,7 +86,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self._connect()
         self._open(self.image.layer)
 
-    # What a person does.
+    # Actions.
 
     def ground(self) -> None:
         """Look for all phrases of the list."""
@@ -219,7 +221,7 @@ class GroundDock(SessionDock[GroundingSession]):
         shown, missing = self._above() if session is not None else ([], [])
         self._shown = {displayed.key: displayed for displayed in shown}
         agreement = self.reference.compare([displayed.region for displayed in shown])
-        self.table.show_found(shown, missing, agreement)
+        self.table.show_regions(shown, missing, agreement)
         self.report.color({displayed.region.phrase: displayed.color for displayed in shown})
         if self._layers is not None:
             self._layers.show(shown)
@@ -228,11 +230,13 @@ class GroundDock(SessionDock[GroundingSession]):
         """The regions above the threshold with their numbers, and the phrases without any."""
         shown: list[DisplayedRegion] = []
         missing: list[NotFound] = []
-        grid, has_heatmap = self._session().volume.grid, False
+        grid, has_heatmap, several = self._session().volume.grid, False, False
         for index, (phrase, located) in enumerate(self._session().located.items()):
             regions = located.grounding.of(phrase)
             color = color_of(index + 1)
             above = [r for r in regions if _score(r) >= self.threshold.value()]
+            several = several or len(above) > 1
+            above = list(self.overlap.distinct(above, grid))
             masked = [(self._key(r), self.heatmap_threshold.masked(r, grid)) for r in above]
             shown += [DisplayedRegion(key, r, color, located.backend) for key, r in masked]
             has_heatmap = has_heatmap or any(r.heatmap is not None for r in regions)
@@ -241,6 +245,7 @@ class GroundDock(SessionDock[GroundingSession]):
                 best = max(_score(r) for r in regions)
                 missing.append(NotFound(phrase, "Score below the minimum.", best))
         self.heatmap_threshold.setVisible(has_heatmap)
+        self.overlap.setVisible(several)
         return shown, missing
 
     def _on_progress(self, latest: Any) -> None:
@@ -317,6 +322,7 @@ class GroundDock(SessionDock[GroundingSession]):
         layout.addWidget(self.tabs)
         layout.addWidget(self.run)
         layout.addLayout(least)
+        layout.addWidget(self.overlap)
         layout.addWidget(self.heatmap_threshold)
         self.trust.hide()
         for widget in (self.table, self.details, self.trust, self.reference):
@@ -356,6 +362,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self._filter_due.setInterval(FILTER_MS)
         self._filter_due.timeout.connect(guarded(self._refresh))
         self.threshold.valueChanged.connect(lambda _: self._filter_due.start())
+        self.overlap.changed.connect(lambda: self._filter_due.start())
         self.heatmap_threshold.changed.connect(lambda: self._filter_due.start())
         self.table.chosen.connect(guarded(self.choose))
         self.report.found.connect(guarded(self._on_report))

@@ -1,4 +1,4 @@
-"""Reference regions beside what was found, and how well both agree."""
+"""Reference regions next to what was found, and how well both agree."""
 
 from __future__ import annotations
 

@@ -12,12 +12,12 @@ from napari_medvlm.data.grounding import NotFound
 from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.widgets.parts.plain_text import plain
 
-PHRASE, SCORE, PLACE, SLICE, SOURCE, AGREES = range(6)
+PHRASE, SCORE, LOCATION, SLICE, SOURCE, AGREES = range(6)
 HEAD = ["Phrase", "Score", "S, P, L (mm)", "Slice", "Source", "IoU"]
 AXES = "zyx"
 
 
-class FoundTable(QTreeWidget):
+class RegionTable(QTreeWidget):
     """A row for each region, in the order of the phrases, and one for each phrase without any.
 
     Attributes
@@ -41,12 +41,12 @@ class FoundTable(QTreeWidget):
         header.setSectionResizeMode(SOURCE, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(40)
         self.setColumnWidth(PHRASE, 170)
-        for column in (SCORE, PLACE, SLICE, AGREES):
+        for column in (SCORE, LOCATION, SLICE, AGREES):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.setColumnHidden(AGREES, True)
         self.currentItemChanged.connect(self._on_current)
 
-    def show_found(
+    def show_regions(
         self,
         shown: Sequence[DisplayedRegion],
         missing: Sequence[NotFound],
@@ -62,8 +62,8 @@ class FoundTable(QTreeWidget):
         current, selected = self.key, set(self.selected)
         with QSignalBlocker(self):
             self.clear()
-            for one in shown:
-                self.addTopLevelItem(_region_item(one))
+            for region in shown:
+                self.addTopLevelItem(_region_item(region))
             for absent in missing:
                 self.addTopLevelItem(_missing_item(absent))
             self.setColumnHidden(AGREES, agreement is None)
@@ -104,25 +104,25 @@ class FoundTable(QTreeWidget):
             self.chosen.emit(key)
 
 
-def _region_item(one: DisplayedRegion) -> QTreeWidgetItem:
-    region = one.region
+def _region_item(shown: DisplayedRegion) -> QTreeWidgetItem:
+    region = shown.region
     score = "" if region.score is None else f"{region.score:.2f}"
     center = ", ".join(f"{v:.0f}" for v in region.center_mm)
     slice_text = "" if region.slice is None else f"{AXES[region.slice.axis]} {region.slice.index}"
-    source = f"{one.backend}: {region.name}" if region.name else one.backend
+    source = f"{shown.backend}: {region.name}" if region.name else shown.backend
     item = QTreeWidgetItem([region.phrase, score, center, slice_text, source, ""])
-    item.setData(PHRASE, Qt.ItemDataRole.UserRole, one.key)
+    item.setData(PHRASE, Qt.ItemDataRole.UserRole, shown.key)
     patch = QPixmap(14, 14)
-    patch.fill(QColor(one.color))
+    patch.fill(QColor(shown.color))
     item.setIcon(PHRASE, QIcon(patch))
     item.setToolTip(SOURCE, plain(source))
     return item
 
 
-def _missing_item(one: NotFound) -> QTreeWidgetItem:
-    score = "" if one.best_score is None else f"({one.best_score:.2f})"
-    item = QTreeWidgetItem([one.phrase, score, "not found", "", one.reason, ""])
+def _missing_item(region: NotFound) -> QTreeWidgetItem:
+    score = "" if region.best_score is None else f"({region.best_score:.2f})"
+    item = QTreeWidgetItem([region.phrase, score, "not found", "", region.reason, ""])
     for column in range(item.columnCount()):
         item.setForeground(column, QColor("#999999"))
-        item.setToolTip(column, plain(one.reason))
+        item.setToolTip(column, plain(region.reason))
     return item

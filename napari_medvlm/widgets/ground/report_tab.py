@@ -29,6 +29,7 @@ class ReportTab(QWidget):
         self.findings: tuple[ReportFinding, ...] = ()
         self.edit = QTextEdit()
         self.edit.setAcceptRichText(False)
+        self.edit.setToolTip("Report: its findings become phrases.")
         self.edit.setPlaceholderText("Paste a report.")
         self.denied = PlainLabel()
         self.denied.setWordWrap(True)

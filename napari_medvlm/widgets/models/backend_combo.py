@@ -31,6 +31,7 @@ class BackendChoice(QComboBox):
 
     def __init__(self, task: Task) -> None:
         super().__init__()
+        self.setToolTip("Backend: the method or model that computes the result.")
         for name in registry.names():
             if task in registry.info(name).tasks:
                 self._offer(name)

@@ -72,7 +72,7 @@ class ModelsDock(Dock):
         self._connect()
         self._on_chosen()
 
-    # What a person does, with the model that is chosen.
+    # Actions on the chosen model.
 
     def use(self, title: str) -> None:
         """Open a dock and have it use the model."""
@@ -134,7 +134,7 @@ class ModelsDock(Dock):
         """Ask who runs a model of this computer, and know it from now on."""
         row = self.table.row
         likely = "" if row is None else row.model.about.backend
-        AddModel(self, path, likely, lambda *told: self._add(path, *told)).open()
+        AddModel(self, path, likely, lambda *fields: self._add(path, *fields)).open()
 
     def unload(self) -> None:
         """End the workers of all docks."""
@@ -183,10 +183,10 @@ class ModelsDock(Dock):
         finally:
             self._looking = False
 
-    def _on_looked(self, found: tuple[tuple[ModelStatus, ...], Memory, Loaded]) -> None:
+    def _on_looked(self, state: tuple[tuple[ModelStatus, ...], Memory, Loaded]) -> None:
         if self._closed:
             return
-        rows, free, self._loaded = found
+        rows, free, self._loaded = state
         self._show_memory(free)
         self.table.show_models(rows, free)
         self.table.choose(self._wanted)
@@ -203,10 +203,10 @@ class ModelsDock(Dock):
         """Look at the memory alone, and at all if models were loaded or ended."""
         in_background(lambda: (memory_free.free(), _loaded()), guarded(self._on_glance))
 
-    def _on_glance(self, found: tuple[Memory, Loaded]) -> None:
+    def _on_glance(self, state: tuple[Memory, Loaded]) -> None:
         if self._closed:
             return
-        free, loaded = found
+        free, loaded = state
         self._show_memory(free)
         if loaded != self._loaded:
             self._look()

@@ -50,7 +50,7 @@ class InstallPanel(QFrame):
         self.command.setReadOnly(True)
         self.command.setToolTip("Run this in a terminal, then restart the viewer.")
         self.copy = button("Copy", "Copy the command.")
-        self.alone = button(ALONE, "")
+        self.alone = button(ALONE, "Create a Python environment for this backend alone.")
         self.close_button = button("Close", "Hide this panel.")
         self.lines = QPlainTextEdit()
         self.lines.setReadOnly(True)

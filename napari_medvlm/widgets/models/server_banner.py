@@ -96,9 +96,9 @@ class ServerBanner(QFrame):
         if model is None or "://" not in model:
             self._show(ServerReach())
             return
-        in_background(lambda: (model, reach(model)), guarded(self._on_found))
+        in_background(lambda: (model, reach(model)), guarded(self._on_reached))
 
-    def _on_found(self, result: tuple[str, ServerReach]) -> None:
+    def _on_reached(self, result: tuple[str, ServerReach]) -> None:
         model, there = result
         if model == self._model:
             self._show(there)

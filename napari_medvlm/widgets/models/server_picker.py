@@ -91,7 +91,7 @@ class ServerRow(QWidget):
 
 
 def _listed_models(address: str) -> tuple[list[str], MedVLMError | None]:
-    """The models of a server, or what went wrong, which is told where the button waits for it."""
+    """The models of a server, or what went wrong, which is shown where the button waits for it."""
     try:
         return models_of(address), None
     except MedVLMError as problem:

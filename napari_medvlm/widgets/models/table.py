@@ -1,4 +1,4 @@
-"""The table of models, and what is told of the one that is chosen."""
+"""The table of models, and the description of the chosen one."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _item(row: ModelStatus, memory: Memory) -> QTreeWidgetItem:
 
 
 def described(row: ModelStatus, memory: Memory) -> str:
-    """What is told of a model, in HTML."""
+    """The description of a model, in HTML."""
     model, about = row.model, row.model.about
     size = f", {megabytes(model.bytes)}" if model.bytes else ""
     lines = [

@@ -31,7 +31,7 @@ ABOUT = (
 
 @dataclass(frozen=True)
 class DeidentifyOptions:
-    """What a person chose."""
+    """The user's choice."""
 
     folder: Path
     seed: str | None

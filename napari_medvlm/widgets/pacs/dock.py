@@ -65,7 +65,7 @@ class PacsDock(Dock):
         self._connect()
         self._on_server()
 
-    # What a person does.
+    # Actions.
 
     def search(self, query: Query) -> None:
         """Look for studies."""

@@ -28,14 +28,17 @@ class Filters(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.name = _field("part of the name, or a pattern with *")
-        self.id = _field("patient ID")
-        self.first = _field("from 2026-01-31")
-        self.last = _field("to 2026-02-28")
+        self.name = _field(
+            "part of the name, or a pattern with *", "Patient name, or a pattern with *."
+        )
+        self.id = _field("patient ID", "Patient ID.")
+        self.first = _field("from 2026-01-31", "First study date, as year-month-day.")
+        self.last = _field("to 2026-02-28", "Last study date, as year-month-day.")
         self.modality = QComboBox()
         self.modality.addItems(MODALITIES)
         self.modality.setEditable(True)
-        self.description = _field("of the study")
+        self.modality.setToolTip("Modality of a series of the study.")
+        self.description = _field("of the study", "Part of the study description.")
         self.search = button("Search", "Search for studies. (Enter)")
         on_click(self.search, self._ask)
         for edit in (self.name, self.id, self.first, self.last, self.description):
@@ -68,8 +71,9 @@ class Filters(QWidget):
         self.search_requested.emit(self.query())
 
 
-def _field(hint: str) -> QLineEdit:
+def _field(hint: str, tooltip: str) -> QLineEdit:
     line_edit = QLineEdit()
+    line_edit.setToolTip(tooltip)
     line_edit.setPlaceholderText(hint)
     return line_edit
 

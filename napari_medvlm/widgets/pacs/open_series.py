@@ -28,7 +28,7 @@ WORDS = {
     "perpendicular_axial_mm": "across it {:.1f} mm",
     "sd": "SD {:.5g}",
 }
-"""How a column of a table is told, in this order; any other by its name."""
+"""The heading of a column of a table, in this order; any other by its name."""
 
 
 @dataclass(frozen=True, eq=False)

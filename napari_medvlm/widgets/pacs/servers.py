@@ -79,6 +79,7 @@ class ServerRow(QWidget):
         super().__init__()
         self.archive: Archive | None = None
         self.list = QComboBox()
+        self.list.setToolTip("PACS or folder to search.")
         self.list.setPlaceholderText("Add a server or a folder")
         self.add = button("Add…", "Add a PACS by its DICOMweb address.")
         self.folder = button("Folder…", "Search a folder and its subfolders like a PACS.")

@@ -33,6 +33,7 @@ class StudyTree(QTreeWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setHeaderLabels(COLUMNS)
+        self.setToolTip("Studies and their series. Double-click a series to load it.")
         self.setIconSize(QSize(PICTURE, PICTURE))
         self.itemExpanded.connect(self._on_expanded)
         self.itemDoubleClicked.connect(self._on_double_click)

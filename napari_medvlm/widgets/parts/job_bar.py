@@ -63,7 +63,7 @@ class JobBar(QWidget):
         done
             Called with its result on the window's thread, unless it was cancelled.
         message
-            What is shown until some progress is told.
+            What is shown until progress is reported.
         """
         self._stop.set()
         self._stop = stop = Event()
@@ -118,7 +118,7 @@ HOUR_S = 3600
 
 
 class TimeLeft:
-    """Judged by how long it took to come from the first fraction told to the last.
+    """Judged by how long it took to come from the first fraction reported to the last.
 
     Parameters
     ----------

@@ -28,6 +28,7 @@ class LayerChoice(QComboBox):
 
     def __init__(self, viewer: Viewer, fits: Callable[[Layer], bool]) -> None:
         super().__init__()
+        self.setToolTip("Layer to use.")
         self._viewer = viewer
         self._fits = fits
         self._last: Layer | None = None
@@ -62,7 +63,7 @@ class LayerChoice(QComboBox):
         self._on_index()
 
     def _on_removed(self, _: Any) -> None:
-        """Follow in a moment: who is told may take layers away, and napari may be at it, too."""
+        """Follow in a moment: a listener may take layers away, and napari may be at it, too."""
         self._shortened(None)
 
     def _rename(self, event: Any) -> None:

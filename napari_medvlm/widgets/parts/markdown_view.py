@@ -10,7 +10,7 @@ from qtpy.QtGui import QImage, QMouseEvent, QResizeEvent, QTextDocument, QWheelE
 from qtpy.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
 PLAIN_FROM = 20_000
-"""A text that is longer is shown as it is: laying it out anew as it grows would take too long."""
+"""A text that is longer is shown as it is: laying it out again as it grows would take too long."""
 
 
 class MarkdownView(QTextBrowser):
@@ -52,7 +52,7 @@ class MarkdownView(QTextBrowser):
         return nothing
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  # Qt's name
-        """Break the lines anew."""
+        """Break the lines again."""
         super().resizeEvent(event)
         self._fit()
 

@@ -7,8 +7,11 @@ from qtpy.QtGui import QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
 
 from napari_medvlm.settings.log_file import ensure_log
+from napari_medvlm.widgets.runtime.accessible_names import set_accessible_names
 from napari_medvlm.widgets.runtime.dock_input import DockInput
 
+NAMING_MS = 200
+"""Controls that were added are named so long after the layout changed."""
 LEAST_HEIGHT, LARGEST_WIDTH = 120, 420
 """Pixels that a dock asks for at most, where its content would be larger: it scrolls instead."""
 
@@ -17,7 +20,7 @@ class Dock(QScrollArea):
     """A scrolling dock that frees what it holds when napari takes it out of the window.
 
     Opened beside another dock of the plugin it becomes a tab of that one. Wheel and keys go through
-    `DockInput`.
+    `DockInput`; its controls have accessible names, see `set_accessible_names`.
 
     Attributes
     ----------
@@ -38,6 +41,10 @@ class Dock(QScrollArea):
         self._first_shown.setSingleShot(True)
         self._first_shown.timeout.connect(self._on_first_shown)
         self._was_shown = False
+        self._naming = QTimer(self)
+        self._naming.setSingleShot(True)
+        self._naming.setInterval(NAMING_MS)
+        self._naming.timeout.connect(lambda: set_accessible_names(self.body))
 
     def close_dock(self) -> None:
         """Stop and free everything; for docks to say."""
@@ -67,6 +74,7 @@ class Dock(QScrollArea):
         """Ask for another width when the content does."""
         if event is not None and event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
+            self._naming.start()
         return bool(super().eventFilter(watched, event))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  # Qt's name
@@ -87,6 +95,7 @@ class Dock(QScrollArea):
         if own is not None and isinstance(window, QMainWindow):
             _tabify(window, own)
         self.fit_view()
+        set_accessible_names(self.body)
 
     def _dock_widget(self) -> QDockWidget | None:
         parent = self.parent()

@@ -48,7 +48,7 @@ def show_message(message: str) -> None:
 
 
 def warn(message: str) -> None:
-    """Tell what a person must look at."""
+    """Tell what the user must look at."""
     from napari.utils.notifications import show_warning
 
     show_warning(plain(message))

@@ -60,7 +60,7 @@ class DeferredCalls(QObject):
     parent
         When it is deleted, nothing is called any more.
     pieces
-        Called in this order on the window's thread; what one raises is told, and the next goes on.
+        Called in this order on the window's thread; an error is shown, and the next is called.
     """
 
     def __init__(self, parent: QObject, *pieces: Callable[[], None]) -> None:

@@ -43,7 +43,7 @@ class OtherModel(QWidget):
         self._runner = runner
         self._session: SegmentationSession | None = None
         self._layer = OtherMaskLayer(viewer)
-        self.found: Compared | None = None
+        self.result: Compared | None = None
         self.backend = BackendChoice(Task.SEGMENT)
         self.model = ModelRow()
         self.compare_button = button(
@@ -83,7 +83,7 @@ class OtherModel(QWidget):
             raise InvalidPrompt("No object is active.", "Select an object in the list first.")
         ledger, then = only(session.ledger, object_id), session.own_mask(object_id)
         live = session.now.objects[object_id]
-        made = session.ledger.prediction_of(live)
+        prediction = session.ledger.prediction_of(live)
         chosen = self.backend.name, self.model.model, self.model.device
         self._show(None)
         self._set_busy(True)
@@ -96,18 +96,18 @@ class OtherModel(QWidget):
                 )
             except MedVLMError as error:
                 return session, error
-            who = None if made is None else made.backend
-            return session, compared(then, now, who, session.volume)
+            backend = None if prediction is None else prediction.backend
+            return session, compared(then, now, backend, session.volume)
 
         in_background(work, guarded(self._on_compared))
 
     def keep(self) -> None:
         """Make the second mask the object's."""
-        session, found = self._session, self.found
-        if session is None or found is None:
+        session, result = self._session, self.result
+        if session is None or result is None:
             raise InvalidPrompt("There is no second mask.", "Press Compare first.")
-        prompt = InitialMask.of(session.volume, found.now)
-        session.add(prompt, found.object_id, f"the same prompts, by {found.backend_replayed}")
+        prompt = InitialMask.of(session.volume, result.now)
+        session.add(prompt, result.object_id, f"the same prompts, by {result.backend_replayed}")
         self._show(None)
 
     def close_layer(self) -> None:
@@ -115,25 +115,25 @@ class OtherModel(QWidget):
         self._layer.close()
 
     def _on_compared(self, done: tuple[SegmentationSession, Compared | MedVLMError]) -> None:
-        session, found = done
+        session, result = done
         if session is not self._session:
             return
         self._set_busy(False)
-        if isinstance(found, Compared):
-            self._show(found)
+        if isinstance(result, Compared):
+            self._show(result)
         else:
             self.text.clear()
-            show(found)
+            show(result)
 
-    def _show(self, found: Compared | None) -> None:
-        self.found = found
-        self.keep_button.setEnabled(found is not None)
-        self.text.setText("" if found is None else str(found))
-        if found is None or self._session is None:
+    def _show(self, result: Compared | None) -> None:
+        self.result = result
+        self.keep_button.setEnabled(result is not None)
+        self.text.setText("" if result is None else str(result))
+        if result is None or self._session is None:
             self._layer.close()
         else:
-            name = f"{found.name} by {found.backend_replayed}"
-            self._layer.show(found.now, self._session.volume, name)
+            name = f"{result.name} by {result.backend_replayed}"
+            self._layer.show(result.now, self._session.volume, name)
 
     def _set_busy(self, busy: bool) -> None:
         self.compare_button.setEnabled(self._session is not None and not busy)

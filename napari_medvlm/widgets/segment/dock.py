@@ -16,7 +16,6 @@ from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers.views.session_views import LinkedSessionLayers
 from napari_medvlm.layers.volume_notes import unshown_notes
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import Predicted
 from napari_medvlm.sessions.earlier import EarlierSession, check_image
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.settings.chosen_models import is_chosen
@@ -144,7 +143,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         ask_for_models(self, ledger, journal, partial(self._go_on, ledger, journal))
 
     def _go_on(self, ledger: Ledger, journal: Path | None) -> None:
-        latest = next((r for r in reversed(ledger.records) if isinstance(r, Predicted)), None)
+        latest = ledger.last_prediction
         if (
             latest is not None
             and self.backend.offers(latest.backend)

@@ -123,8 +123,8 @@ class MeasurePanel(QWidget):
         name = f"{measurements.session.volume.name}_report.dcm"
         path = dialogs.ask_where_to_save(self, "Export report", name, "DICOM report (*.dcm)")
         if path is not None:
-            said = said_of(self._viewer, measurements.session.ledger.image)
-            self._write(lambda: measurements.write_report(path, said))
+            evaluations = said_of(self._viewer, measurements.session.ledger.image)
+            self._write(lambda: measurements.write_report(path, evaluations))
 
     def draw(self, mode: str) -> None:
         """Have the mouse draw lines or angles, in one of napari's modes."""
@@ -237,9 +237,9 @@ def _write_tables(
 
 def _crossing(longest: Ends, across: Ends) -> list[float]:
     """Where two lines at a right angle meet: a plane through it shows both."""
-    (one, other), other_end = np.array(longest), np.array(across[0])
-    along = (other - one) / max(float(np.linalg.norm(other - one)), 1e-9)
-    crossing: list[float] = (one + (other_end - one) @ along * along).tolist()
+    (first, other), other_end = np.array(longest), np.array(across[0])
+    along = (other - first) / max(float(np.linalg.norm(other - first)), 1e-9)
+    crossing: list[float] = (first + (other_end - first) @ along * along).tolist()
     return crossing
 
 

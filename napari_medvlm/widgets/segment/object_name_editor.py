@@ -1,4 +1,4 @@
-"""Editing a name, with the terms beside it that DICOM has a code for."""
+"""Editing a name, with the terms next to it that DICOM has a code for."""
 
 from __future__ import annotations
 

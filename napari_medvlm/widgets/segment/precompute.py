@@ -12,7 +12,7 @@ from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.layers.orientation import PLANES, axis_across
 from napari_medvlm.sessions.request_sender import ModelChoice
-from napari_medvlm.sessions.segment.precompute import kept_mib, prepare_plane
+from napari_medvlm.sessions.segment.precompute import prepare_plane, stored_mib
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.job_bar import JobBar
@@ -93,7 +93,7 @@ class PreparePlane(QWidget):
             self.button.setToolTip("Open an image and show one of its planes first.")
             return
         axis = self._axis()
-        megabytes = kept_mib(self._by.backend, self._session.volume, axis) * 2**20 / 1e6
+        megabytes = stored_mib(self._by.backend, self._session.volume, axis) * 2**20 / 1e6
         count = self._session.volume.shape[axis]
         self.button.setText(f"Precompute this plane (up to {megabytes:.0f} MB on disk)")
         self.button.setToolTip(

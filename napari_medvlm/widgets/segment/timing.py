@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import Predicted
 
 REST_MS = 60
 """How long after the masks all else is shown."""
@@ -15,6 +14,5 @@ FAST_S, SOON_MS = 0.25, 300
 
 def is_fast(ledger: Ledger) -> bool:
     """Whether the mask of a click comes so soon that the click can be drawn with it."""
-    predictions = (r for r in reversed(ledger.records) if isinstance(r, Predicted))
-    last = next(predictions, None)
+    last = ledger.last_prediction
     return last is not None and last.seconds < FAST_S

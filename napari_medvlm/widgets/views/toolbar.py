@@ -6,6 +6,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QSpinBox, QWidget
 
 from napari_medvlm.settings.view_layout import Layout, ViewLayout
+from napari_medvlm.widgets.runtime.accessible_names import set_accessible_names
 
 
 class ViewsToolbar(QWidget):
@@ -50,6 +51,7 @@ class ViewsToolbar(QWidget):
         for part in (self.layouts, self.volume, self.crosshair, self.reach):
             row.addWidget(part)
         row.addStretch(1)
+        set_accessible_names(self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.layouts.activated.connect(self._emit)
         self.volume.clicked.connect(self._emit)

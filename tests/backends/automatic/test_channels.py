@@ -13,6 +13,7 @@ from napari_medvlm.backends.conformance.phantom import phantom
 from napari_medvlm.data.errors import BackendUnavailable, GeometryMismatch, InvalidPrompt
 from napari_medvlm.data.geometry.channels import Channel
 from napari_medvlm.data.grounding import GroundQuery
+from napari_medvlm.ledger.ledger import Ledger
 from tests.backends.automatic.tiny_volumes import (
     BRATS_CHANNELS,
     BRATS_NAMES,
@@ -148,6 +149,25 @@ def test_other_channels_of_the_same_image_are_segmented_anew(folder):
         second = session.grounding.regions
     voxels = [sum(r.mask.voxels for r in regions) for regions in (first, second)]
     assert voxels[0] != voxels[1]
+
+
+def test_the_session_file_states_which_image_was_which_channel(folder, tmp_path):
+    images = sequences(phantom())
+    volume, file = images["T1c"], tmp_path / "ground.jsonl"
+    settings = {"model": str(folder), "journal": file}
+    with nmv.GroundingSession(volume, "bundle", "inline", **settings) as session:
+        session.ask(["Whole tumor"], channels=images)
+        session.wait()
+        (record,) = session.ledger.records
+    assert {name: image.digest for name, image in record.channels.items()} == {
+        name: image.digest for name, image in images.items()
+    }
+    assert len({image.digest for image in record.channels.values()}) == 4
+    assert Ledger.load(file).records == (record,)
+    with nmv.GroundingSession(volume, "embedded", "inline", journal=tmp_path / "one") as session:
+        session.ask(["Whole tumor"])
+        session.wait()
+    assert "channels" not in (tmp_path / "one").read_text()
 
 
 def test_a_worker_gets_all_channels(folder):

@@ -201,7 +201,7 @@ def layers() -> torch.nn.Sequential:
 
 
 def torchscript(folder: Path) -> Path:
-    """A trusted TorchScript network in a folder, with its card beside it."""
+    """A trusted TorchScript network in a folder, with its card next to it."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "net.pt"
     with warnings.catch_warnings():

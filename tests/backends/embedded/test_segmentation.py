@@ -1,4 +1,4 @@
-"""What a person is promised by the embedded method, on a real brain and on noisy phantoms."""
+"""What the user is promised by the embedded method, on a real brain and on noisy phantoms."""
 
 from functools import lru_cache
 

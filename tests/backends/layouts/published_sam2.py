@@ -149,7 +149,7 @@ def _theirs(name: str) -> str:
 
 
 def published(model: torch.nn.Module, file: Path) -> Path:
-    """The file of a tracker as its authors publish it, with the licence beside it."""
+    """The file of a tracker as its authors publish it, with the licence next to it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"model": authors_weights(model)}, file)
     (file.parent / "LICENSE").write_text(LICENCE)

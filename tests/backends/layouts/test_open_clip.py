@@ -33,7 +33,7 @@ CONFIGS = {
 
 @pytest.fixture(autouse=True)
 def architectures(monkeypatch, tmp_path):
-    """Two small architectures that open_clip knows beside its own."""
+    """Two small architectures that open_clip knows besides its own."""
     for name, config in CONFIGS.items():
         monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, name, config)
 

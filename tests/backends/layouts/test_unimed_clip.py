@@ -12,7 +12,11 @@ from napari_medvlm.backends.clip.models import load_model
 from napari_medvlm.backends.layouts.convert import convert
 from napari_medvlm.backends.layouts.table import layout_of
 from napari_medvlm.backends.layouts.vision import CLIP_MEAN, CLIP_STD
+from napari_medvlm.backends.models.registry import add, find
 from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.settings.verified_models import verification_status
+from napari_medvlm.worker.model_check import run_known_input
+from napari_medvlm.worker.runner import InlineRunner
 from tests.backends.clip.tiny_clip import letters_tokenizer
 from tests.backends.layouts.published import LICENCE
 
@@ -119,6 +123,18 @@ def test_vectors_are_those_of_the_towers(tmp_path):
     np.testing.assert_allclose(loaded.encode_images([image]), towers.images(image), atol=1e-5)
     assert loaded.logit_scale == pytest.approx(np.exp(2.0))
     assert layout_of(converted.folder) is None
+
+
+def test_verify_classifies_the_known_input_with_the_converted_model(tmp_path):
+    file = published(Towers(tmp_path), tmp_path / "unimed-clip-vit-b16.pt")
+    folder = convert(file).folder
+    add(folder, "similarity", lambda *_: None, "unimed")
+    model = find("unimed")
+    run = run_known_input(model, InlineRunner(), "cpu", lambda *_: None)
+    assert run.passed, run.result
+    assert "located 1 region(s)" in run.result
+    assert "classified: nodule" in run.result
+    assert verification_status("unimed", model.bytes) == run.summary
 
 
 def test_without_the_files_of_the_text_tower_they_are_asked_for(tmp_path):

@@ -102,7 +102,7 @@ def test_pixels_and_the_words_of_the_question_are_all_that_is_sent(monkeypatch):
 
 
 def _chunks(png):
-    """The names of a PNG's chunks: what it holds beside pixels."""
+    """The names of a PNG's chunks: what it holds besides pixels."""
     names, at = set(), 8
     while at < len(png):
         (length,) = struct.unpack(">I", png[at : at + 4])

@@ -20,7 +20,7 @@ from napari_medvlm.backends.sam.slice_backend import Plane
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled
 from napari_medvlm.data.prompts import Point
 from napari_medvlm.sessions.request_sender import ModelChoice
-from napari_medvlm.sessions.segment.precompute import kept_mib, prepare_plane
+from napari_medvlm.sessions.segment.precompute import prepare_plane, stored_mib
 from napari_medvlm.worker.messages import PrepareRequest, SegmentRequest
 from napari_medvlm.worker.runner import InlineRunner
 from tests.backends.sam import tiny_sam
@@ -207,8 +207,8 @@ def test_backends_that_cannot_prepare_say_so():
 
 
 def test_the_size_on_disk_that_is_reported_is_that_of_the_full_size_networks():
-    assert kept_mib("embedded", volume_of("axial"), 0) == 0
-    assert kept_mib("sam", volume_of("axial"), 0) == 10 * 256 * 64 * 64 * 4 / 2**20
+    assert stored_mib("embedded", volume_of("axial"), 0) == 0
+    assert stored_mib("sam", volume_of("axial"), 0) == 10 * 256 * 64 * 64 * 4 / 2**20
 
 
 def test_progress_is_reported_for_each_slice(path):

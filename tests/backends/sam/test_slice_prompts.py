@@ -1,4 +1,4 @@
-"""What a person said in the patient is read on the slices that it was said on."""
+"""What the user said in the patient is read on the slices that it was said on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 from tests.corpus.variants.codec_variants import CODECS
+from tests.corpus.variants.frame_variants import MULTI
 from tests.corpus.variants.kind_variants import KINDS
 from tests.corpus.variants.pet_variants import PET
 from tests.corpus.variants.picture_variants import LAYOUTS
@@ -27,4 +28,9 @@ def test_images_that_are_no_plain_series_are_read_or_refused(build, tmp_path):
 
 @VOLUMES.parametrized
 def test_a_volume_is_read_as_the_library_that_wrote_it_reads_it(build, tmp_path):
+    build(tmp_path).check()
+
+
+@MULTI.parametrized
+def test_frames_are_placed_by_their_groups_and_vectors(build, tmp_path):
     build(tmp_path).check()

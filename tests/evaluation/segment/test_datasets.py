@@ -20,7 +20,7 @@ from tests.evaluation.segment import data_sets
 
 
 def found_in(tmp_path, layout):
-    """The data set of a layout, written anew; what is found in it."""
+    """The data set of a layout, written again; what is found in it."""
     if layout is Layout.PAIRS:
         return find_cases(layout, *data_sets.write_pairs(tmp_path))
     write = {

@@ -1,4 +1,4 @@
-"""Two masks beside each other, and one case kept as a run."""
+"""Two masks side by side, and one case kept as a run."""
 
 import nibabel
 import numpy as np

@@ -1,4 +1,4 @@
-"""The simulated user at one structure: told step by step, and stopped."""
+"""The simulated user at one structure: reported step by step, and stopped."""
 
 import pytest
 

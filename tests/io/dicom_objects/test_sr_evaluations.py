@@ -1,4 +1,4 @@
-"""Findings and answers stand in the report beside the measurements, and come back with places."""
+"""Findings and answers stand in the report next to the measurements, and come back with places."""
 
 import subprocess
 import sys

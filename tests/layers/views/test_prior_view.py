@@ -1,4 +1,4 @@
-"""The prior beside the current image: the same position, plane and zoom, a window of its own."""
+"""The prior next to the current image: the same position, plane and zoom, a window of its own."""
 
 import numpy as np
 import pytest

@@ -239,7 +239,7 @@ def test_places_in_a_montage_are_told_for_each_tile(phantom, region):
 def test_pictures_are_made_again_and_need_not_be_kept(phantom, view):
     volume, *_ = phantom
     for picture in pictures(volume, view).pictures:
-        kept = StoredSliceImage.made(picture, volume)
+        kept = StoredSliceImage.of(picture, volume)
         assert kept.png == ""
         back = StoredSliceImage.model_validate_json(kept.model_dump_json()).slice_image(volume)
         np.testing.assert_array_equal(back.pixels, picture.pixels)
@@ -249,7 +249,7 @@ def test_pictures_are_made_again_and_need_not_be_kept(phantom, view):
 def test_pictures_that_were_drawn_on_are_kept_themselves(phantom, region):
     volume, *_ = phantom
     (picture,) = pictures(volume, ImageSelection(Scope(0, 8, 9), draw=(region,))).pictures
-    kept = StoredSliceImage.made(picture, volume)
+    kept = StoredSliceImage.of(picture, volume)
     assert kept.png
     np.testing.assert_array_equal(kept.slice_image(volume).pixels, picture.pixels)
 

@@ -1,4 +1,4 @@
-"""A list of cases: what a person does with it, and what is still known after a crash."""
+"""A list of cases: what the user does with it, and what is still known after a crash."""
 
 import csv
 import json
@@ -33,7 +33,7 @@ from napari_medvlm.sessions.cases.case_store import (
     book_of,
     book_of_studies,
     list_of,
-    place_of,
+    path_of,
     read_list,
     recent_lists,
 )
@@ -217,7 +217,7 @@ def test_a_folder_gives_its_series_and_images(images):
     with book_of(images, go_on) as book:
         assert [c.name for c in book.list.cases] == [DATED, "b", "deep_a"]
         for case in book.list.cases:
-            found = nmv.read_volume(place_of(case, go_on), series=case.series or None)
+            found = nmv.read_volume(path_of(case, go_on), series=case.series or None)
             assert found.shape[0] in (12, 24)
 
 
@@ -234,7 +234,7 @@ def test_a_folder_is_gone_on_with_and_new_images_come_last(images):
         assert book.list.in_work.name == "b"
         assert [c.name for c in book.list.cases if c.is_missing] == ["deep_a"]
         with pytest.raises(CaseListError, match="deep_a is not there any more"):
-            place_of(book.list["deep_a"], go_on)
+            path_of(book.list["deep_a"], go_on)
     ((path, known),) = recent_lists()
     assert known.title == "images"
     assert read_list(path) == known
@@ -296,9 +296,9 @@ def test_series_of_a_pacs_are_fetched_when_they_are_opened(signed_in, tmp_path):
     assert not case.is_missing
     with CaseBook(book.path) as again:
         with pytest.raises(ArchiveError, match="not one of your servers"):
-            place_of(again.list.in_work, go_on)
+            path_of(again.list.in_work, go_on)
         remember(Server("Orthanc", signed_in.url))
-        found = place_of(again.list.in_work, go_on)
+        found = path_of(again.list.in_work, go_on)
     assert nmv.read_volume(found, series=case.series).shape[0] == 12
 
 
@@ -395,4 +395,4 @@ def test_a_server_that_only_a_list_names_is_not_asked(tmp_path, server):
         CaseBook(path) as book,
         pytest.raises(MedVLMError, match="not one of your servers|not the address of a server"),
     ):
-        place_of(book.list["k"], go_on)
+        path_of(book.list["k"], go_on)

@@ -190,3 +190,51 @@ def test_a_layer_of_objects_that_overlap_is_saved_with_all_their_voxels(session,
     (path,) = saved("b.dcm")
     named = read_masks(path, session.volume.grid)
     assert [named.mask_of(n).voxels for n in named.names] == [both[0].sum(), both[1].sum()]
+
+
+def patient_points(path, number=1):
+    """The centres ``(L, P, S)`` in mm of a segment's voxels, from the headers of its frames."""
+    seg = pydicom.dcmread(path)
+    shared = seg.SharedFunctionalGroupsSequence[0]
+    frames = np.atleast_3d(seg.pixel_array.reshape(-1, seg.Rows, seg.Columns))
+    points = []
+    for frame, groups in zip(frames, seg.PerFrameFunctionalGroupsSequence, strict=True):
+
+        def group(name, groups=groups):
+            return getattr(groups if name in groups else shared, name)[0]
+
+        if group("SegmentIdentificationSequence").ReferencedSegmentNumber != number:
+            continue
+
+        corner = np.array(group("PlanePositionSequence").ImagePositionPatient, float)
+        axes = np.array(group("PlaneOrientationSequence").ImageOrientationPatient, float)
+        down, right = np.array(group("PixelMeasuresSequence").PixelSpacing, float)
+        for row, column in np.argwhere(frame):
+            points.append(corner + axes[:3] * column * right + axes[3:] * row * down)
+    return np.array(points)
+
+
+def test_painted_voxels_are_in_the_segmentation_on_the_side_of_the_patient(session, tmp_path):
+    volume = session.volume
+    before = session.mask_of(1)
+    painted, erased = np.zeros_like(before), np.zeros_like(before)
+    outside = np.argwhere(~before)
+    painted[tuple(outside[np.argmax(outside[:, 2])])] = True  # one voxel at each end of the rows
+    painted[tuple(outside[np.argmin(outside[:, 2])])] = True
+    erased[tuple(np.argwhere(before)[0])] = True
+    session.paint({1: nmv.Mask.of(painted)})
+    session.paint({0: nmv.Mask.of(erased)})
+    session.wait()
+    expected = (before | painted) & ~erased
+    (path,) = write_objects(session, tmp_path / "seg.dcm")
+    spl = volume.grid.to_world(np.argwhere(expected))
+    points = patient_points(path)
+    assert len(points) == len(spl)
+    np.testing.assert_allclose(
+        sorted(np.round(points, 3).tolist()), sorted(np.round(spl[:, ::-1], 3).tolist()), atol=0.01
+    )
+    session.undo()
+    session.undo()
+    session.wait()
+    (path,) = write_objects(session, tmp_path / "undone.dcm")
+    assert len(patient_points(path)) == before.sum()

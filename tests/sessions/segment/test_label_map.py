@@ -128,10 +128,10 @@ def test_a_prompt_draws_as_many_masks_whatever_the_number_of_objects(monkeypatch
 
 def test_the_drawing_order_says_which_objects_stand_elsewhere():
     order = DrawingOrder()
-    assert not any(order.set(i, (False, i)) for i in (1, 2, 3))
+    assert not any(order.put(i, (False, i)) for i in (1, 2, 3))
     assert list(order) == [3, 2, 1]
-    assert not order.set(3, (False, 7))
-    assert order.set(1, (False, 8))
+    assert not order.put(3, (False, 7))
+    assert order.put(1, (False, 8))
     assert list(order) == [1, 3, 2]
     order.discard(3)
     order.discard(3)
@@ -142,10 +142,10 @@ def test_the_drawing_order_says_which_objects_stand_elsewhere():
 def test_boxes_of_masks_are_found_by_what_they_share():
     boxes = MaskBoxes()
     for i in range(200):
-        boxes.set(i, (slice(i, i + 2), slice(0, 5), slice(0, 5)))
+        boxes.put(i, (slice(i, i + 2), slice(0, 5), slice(0, 5)))
     assert boxes.overlapping((slice(10, 12), slice(4, 9), slice(0, 1))) == {9, 10, 11}
     assert boxes.overlapping((slice(10, 12), slice(5, 9), slice(0, 1))) == set()
     boxes.discard(10)
-    boxes.set(9, (slice(0, 0), slice(0, 0), slice(0, 0)))
-    boxes.set(500, (slice(11, 12), slice(0, 9), slice(0, 9)))
+    boxes.put(9, (slice(0, 0), slice(0, 0), slice(0, 0)))
+    boxes.put(500, (slice(11, 12), slice(0, 9), slice(0, 9)))
     assert boxes.overlapping((slice(10, 12), slice(4, 9), slice(0, 1))) == {11, 500}

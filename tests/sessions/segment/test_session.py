@@ -1,4 +1,4 @@
-"""What a person does in a session, and what they may rely on."""
+"""What the user does in a session, and what they may rely on."""
 
 import numpy as np
 import pytest

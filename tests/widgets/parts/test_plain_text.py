@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QImage
 
 from napari_medvlm.data.grounding import NotFound
-from napari_medvlm.widgets.ground.region_table import FoundTable
+from napari_medvlm.widgets.ground.region_table import RegionTable
 from napari_medvlm.widgets.parts.markdown_view import MarkdownView
 from napari_medvlm.widgets.parts.plain_text import PlainLabel, plain
 
@@ -44,9 +44,9 @@ def test_a_tooltip_is_never_html(text):
 
 
 def test_a_reason_of_a_backend_is_a_plain_tooltip(qtbot, picture):
-    table = FoundTable()
+    table = RegionTable()
     qtbot.addWidget(table)
-    table.show_found([], [NotFound("liver", f'<img src="{picture}">')])
+    table.show_regions([], [NotFound("liver", f'<img src="{picture}">')])
     assert not Qt.mightBeRichText(table.topLevelItem(0).toolTip(0))
 
 

@@ -54,8 +54,8 @@ class BioVilModel:
     Patches are the places that the model itself averages.
     """
 
-    logit_scale = SCALE
-    logit_bias = None
+    logit_scale: float = SCALE
+    logit_bias: float | None = None
     covered = (1.0, 1.0)
     wording = Wording()
 
@@ -106,7 +106,9 @@ class BioVilModel:
     def _places(self, images: Sequence[NDArray[np.uint8]]) -> Any:
         """Projected places ``(B, D, h, w)`` of images."""
         import torch
-        from torchvision.transforms.functional import pil_to_tensor
+        from torchvision.transforms.functional import (  # type: ignore[import-untyped]  # no types
+            pil_to_tensor,
+        )
 
         pixels = torch.stack([pil_to_tensor(self._grey(image)) for image in images])
         places = self._vision((pixels / 255).expand(-1, 3, -1, -1).to(self._device))

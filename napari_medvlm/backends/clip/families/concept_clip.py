@@ -31,7 +31,7 @@ class ConceptClipModel:
     Patches are compared with the last token of a phrase, as the authors annotate concepts.
     """
 
-    logit_bias = None
+    logit_bias: float | None = None
     covered = (1.0, 1.0)
     wording = Wording()
 

@@ -47,7 +47,7 @@ class FlairModel:
     A patch is encoded as an image whose features are the same everywhere.
     """
 
-    logit_bias = None
+    logit_bias: float | None = None
     covered = (1.0, 1.0)
     wording = Wording(("A fundus photograph of {}",), averaged=True)
 
@@ -84,7 +84,9 @@ class FlairModel:
 
     def _features(self, images: Sequence[NDArray[np.uint8]]) -> Any:
         import torch
-        from torchvision.transforms.functional import resize
+        from torchvision.transforms.functional import (  # type: ignore[import-untyped]  # no types
+            resize,
+        )
 
         pixels = [torch.from_numpy(np.array(i, np.float32) / 255).permute(2, 0, 1) for i in images]
         squares = [resize(p, [SIDE, SIDE], antialias=True) for p in pixels]

@@ -69,14 +69,17 @@ def resnet(state: State) -> Any:
         Under the names of torchvision.
     """
     from torch import nn
-    from torchvision.models.resnet import Bottleneck, ResNet
+    from torchvision.models.resnet import (  # type: ignore[import-untyped]  # it has no types
+        Bottleneck,
+        ResNet,
+    )
 
-    counts = [_count(state, rf"layer{n}\.(\d+)\.") for n in (1, 2, 3, 4)]
-    whole = ResNet(Bottleneck, counts)
-    whole.fc = nn.Identity()
-    filled(whole, state, "image encoder")
+    counts = [count_of(state, rf"layer{n}\.(\d+)\.") for n in (1, 2, 3, 4)]
+    network = ResNet(Bottleneck, counts)
+    network.fc = nn.Identity()
+    filled(network, state, "image encoder")
     names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
-    return nn.Sequential(*(getattr(whole, name) for name in names))
+    return nn.Sequential(*(getattr(network, name) for name in names))
 
 
 def bert(state: State, folder: Path) -> Any:
@@ -96,7 +99,7 @@ def bert(state: State, folder: Path) -> Any:
     config = transformers.BertConfig(
         vocab_size=words,
         hidden_size=width,
-        num_hidden_layers=_count(state, r"encoder\.layer\.(\d+)\."),
+        num_hidden_layers=count_of(state, r"encoder\.layer\.(\d+)\."),
         intermediate_size=len(state["encoder.layer.0.intermediate.dense.weight"]),
         max_position_embeddings=len(state["embeddings.position_embeddings.weight"]),
         **options,
@@ -124,7 +127,7 @@ def word_pieces(folder: Path) -> Any:
     )
 
 
-def _count(state: Mapping[str, Any], pattern: str) -> int:
+def count_of(state: Mapping[str, Any], pattern: str) -> int:
     """How many parts of a pattern's number there are."""
     numbers = (re.match(pattern, name) for name in state)
     return 1 + max((int(m.group(1)) for m in numbers if m), default=-1)

@@ -35,7 +35,7 @@ MAX_NAMED_REGIONS = 4
 """How many label images are remembered with their regions."""
 
 AT_MOST = 3
-"""How many structures are told of one place."""
+"""How many structures are listed for one position."""
 
 
 class Grounder:

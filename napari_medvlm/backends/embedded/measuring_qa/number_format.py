@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 EQUAL = 0.01
-"""Volumes that differ by less than this share of the smaller one are told as equally large.
+"""Volumes that differ by less than this share of the smaller one are reported as equally large.
 
 An outline that is moved by a fraction of a voxel changes a volume by more.
 """
 MANY_TIMES = 3.0
-"""From this ratio on, a volume is told as so many times another, not as a percentage more."""
+"""From this ratio on, a volume is reported as so many times another, not as a percentage more."""
 
 
 def volume(ml: float) -> str:

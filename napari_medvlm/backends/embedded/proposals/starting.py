@@ -19,7 +19,7 @@ from napari_medvlm.backends.embedded.segmentation.seeds import IndexArray, Seed
 from napari_medvlm.data.mask import bounding_box
 
 FINE_VOXELS = 200_000
-"""A proposal's border is found anew among so many voxels, at most."""
+"""A proposal's border is computed again among so many voxels, at most."""
 LONGER, INNER = 1.08, 0.75
 """A line is a diameter of the object, or nearly; so much of it is surely inside."""
 
@@ -93,7 +93,7 @@ def lined(levels: Levels, voxels: IndexArray, axis: int) -> BoolArray:
 
 
 def write(levels: Levels, proposal: Proposal, seeds: IndexArray, full: BoolArray) -> None:
-    """Write a proposal into the image's voxels; its border is found anew among them."""
+    """Write a proposal into the image's voxels; its border is computed again among them."""
     level = proposal.level
     mask = to_image(proposal.mask, level)
     box = bounding_box(mask)

@@ -14,7 +14,7 @@ from napari_medvlm.backends.embedded.segmentation.seeds import EmbeddedPrompts, 
 MARGIN = 0.25
 """How much of a box's size is looked at around it."""
 BEYOND = 0.5
-"""How much of its size an object may go on beside the box on other slices than the box's."""
+"""How much of its size an object may extend outside the box on other slices than the box's."""
 SEARCHED = 200_000
 """The intensities are searched for on so many voxels, at most."""
 LEVELS = 32

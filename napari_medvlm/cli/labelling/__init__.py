@@ -1,0 +1,1 @@
+"""Labels of images on the command line."""

@@ -1,0 +1,54 @@
+"""An image that is open in a dock is neither moved away from its masks nor replaced unseen."""
+
+import numpy as np
+from napari.layers import Image
+
+from napari_medvlm.widgets.segment.prompt_toolbar import Tool
+from tests.conftest import make_phantom
+from tests.e2e.conftest import LEFT, RIGHT
+
+
+def test_image_masks_and_prompts_stay_together_whatever_layer_is_moved(person, told):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    before = person.session.mask.copy()
+    layers = [person.dock.image.layer, person.layer("mask"), person.layer("points")]
+    corners = [layer.extent.world.copy() for layer in layers]
+    for layer in layers:
+        layer.translate = np.array(layer.translate) + (0, 25, 0)
+        layer.scale = np.array(layer.scale) * 2
+    for layer, corner in zip(layers, corners, strict=True):
+        np.testing.assert_allclose(layer.extent.world, corner)
+    assert len([text for text in told if "stays at its position" in text]) == 1
+    person.dock.new_object()
+    person.clicks(RIGHT)
+    person.waits_for_mask()
+    assert person.session.mask_of(2)[RIGHT]
+    assert np.array_equal(person.session.mask_of(1), before)
+    image = person.dock.image.layer
+    person.dock.close_dock()
+    image.translate = (0, 25, 0)
+    assert image.translate.tolist() == [0, 25, 0]
+
+
+def test_an_image_whose_voxels_are_replaced_is_opened_again(person):
+    first, second = (make_phantom(seed=seed)[0] for seed in (0, 1))
+    layer = Image(first.data, affine=first.affine, name="foreign")
+    person.viewer.add_layer(layer)
+    person.dock.image.choose(layer)
+    person.waits(lambda: person.session is not None and person.session.volume.name == "foreign")
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    layer.data = second.data
+    person.waits(
+        lambda: (
+            person.session is not None and np.array_equal(person.session.volume.data, second.data)
+        )
+    )
+    assert not person.session.now.objects
+    layer.data = first.data
+    person.waits(lambda: person.dock.resume.isVisible())
+    person.dock.resume.resume.click()
+    person.waits(lambda: len(person.session.now.objects) == 1)
