@@ -21,7 +21,7 @@ Shape = tuple[int, int, int]
 Spacing = tuple[float, float, float]
 
 
-class _Scene:
+class Scene:
     """A continuous scene sampled finely along z, from which thick slices are averaged."""
 
     def __init__(self, rng: np.random.Generator, shape: Shape, spacing: Spacing) -> None:
@@ -111,7 +111,7 @@ def brain_tumour(seed: int) -> Phantom:
     rng = np.random.default_rng([1, seed])
     thick = float(rng.choice([1.5, 3.0, 5.0, 6.5]))
     edge = float(rng.uniform(0.8, 1.3))
-    scene = _Scene(rng, (max(int(110 / thick), 12), 144, 144), (thick, edge, edge))
+    scene = Scene(rng, (max(int(110 / thick), 12), 144, 144), (thick, edge, edge))
     radii = np.array([75, 66, 58]) * edge
     folds = scene.texture(5.0)
     scene.image[:] = 5
@@ -138,7 +138,7 @@ def lung_nodule(seed: int) -> Phantom:
     """A nodule in a lung with vessels, free or at a vessel or at the wall of the chest."""
     rng = np.random.default_rng([2, seed])
     thick, edge = float(rng.choice([1.25, 2.5, 5.0])), float(rng.uniform(0.55, 0.85))
-    scene = _Scene(rng, (max(int(70 / thick), 12), 160, 160), (thick, edge, edge))
+    scene = Scene(rng, (max(int(70 / thick), 12), 160, 160), (thick, edge, edge))
     wall = scene.ellipsoid(np.zeros(3), np.array([80, 52, 48]))
     scene.image[:] = 30 + 40 * (scene.texture(6.0) > 0.3)
     scene.image[wall] = -860 + 25 * scene.texture(2.0)[wall]
@@ -161,7 +161,7 @@ def liver_lesion(seed: int) -> Phantom:
     """A faint lesion in an organ of a noisy CT, with vessels, among organs of one intensity."""
     rng = np.random.default_rng([3, seed])
     thick, edge = float(rng.choice([2.0, 3.0, 5.0])), float(rng.uniform(0.7, 0.9))
-    scene = _Scene(rng, (max(int(100 / thick), 14), 150, 150), (thick, edge, edge))
+    scene = Scene(rng, (max(int(100 / thick), 14), 150, 150), (thick, edge, edge))
     scene.image[:] = -100
     for at, size in (
         ((0, 0, -6), (60, 50, 46)),
@@ -185,7 +185,7 @@ def breast_lesion(seed: int) -> Phantom:
     """A small enhancing lesion among streaks of glandular tissue that enhance less, on a vessel."""
     rng = np.random.default_rng([4, seed])
     thick, edge = float(rng.choice([1.2, 2.0, 3.0])), float(rng.uniform(0.6, 0.9))
-    scene = _Scene(rng, (max(int(50 / thick), 12), 120, 90), (thick, edge, edge))
+    scene = Scene(rng, (max(int(50 / thick), 12), 120, 90), (thick, edge, edge))
     scene.image[:] = 55 + 8 * scene.texture(2.0)
     gland = scene.texture(4.0) + scene.texture(9.0)
     scene.image += 35 * np.clip(gland - 0.8, 0, 1)
@@ -203,7 +203,7 @@ def hot_spot(seed: int) -> Phantom:
     """A focus of tracer in a blurred image, near an organ that takes up more."""
     rng = np.random.default_rng([5, seed])
     edge = float(rng.choice([2.0, 3.0, 4.0]))
-    scene = _Scene(rng, (48, 64, 64), (edge, edge, edge))
+    scene = Scene(rng, (48, 64, 64), (edge, edge, edge))
     body = scene.ellipsoid(np.zeros(3), scene.size * [0.6, 0.42, 0.42])
     scene.image[body] = 100 + 20 * scene.texture(12.0)[body]
     at, radius = scene.place(0.2), _radius(rng, 6, 18)
@@ -219,7 +219,7 @@ def lymph_nodes(seed: int) -> Phantom:
     """One of several nodes of the same intensity that touch, beside a muscle a little darker."""
     rng = np.random.default_rng([6, seed])
     thick, edge = float(rng.choice([1.5, 3.0])), float(rng.uniform(0.6, 0.9))
-    scene = _Scene(rng, (max(int(60 / thick), 14), 110, 110), (thick, edge, edge))
+    scene = Scene(rng, (max(int(60 / thick), 14), 110, 110), (thick, edge, edge))
     scene.image[:] = -90 + 8 * scene.texture(3.0)
     muscle = scene.axes[1] > 14 + 0 * scene.image
     scene.image[muscle] = 45
@@ -237,7 +237,7 @@ def lymph_nodes(seed: int) -> Phantom:
 def picture(seed: int) -> Phantom:
     """A spot on a single slice, in eight bits, with a texture and a drift of the light."""
     rng = np.random.default_rng([7, seed])
-    scene = _Scene(rng, (1, 200, 200), (1.0, 1.0, 1.0))
+    scene = Scene(rng, (1, 200, 200), (1.0, 1.0, 1.0))
     scene.image[:] = 170 + 6 * scene.texture(4.0)
     for _ in range(5):
         scene.tube(scene.place(0.4) * [0, 1, 1], 1.5, 110)

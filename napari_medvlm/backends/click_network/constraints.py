@@ -77,8 +77,8 @@ def _labels_at(
     """The labels of a box of the image at voxels ``(n, 3)`` of the image; none outside the box."""
     at = voxels - [part.start for part in box]
     inside = ((at >= 0) & (at < labels.shape)).all(axis=1)
-    found: NDArray[np.int32] = labels[tuple(at[inside].T)]
-    return found
+    labels_there: NDArray[np.int32] = labels[tuple(at[inside].T)]
+    return labels_there
 
 
 def corrected(

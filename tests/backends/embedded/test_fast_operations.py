@@ -7,11 +7,10 @@ from scipy import ndimage
 
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.embedded import EmbeddedBackend
-from napari_medvlm.backends.embedded.proposals.starting import filled
 from napari_medvlm.backends.embedded.segmentation.border import local_cuts
 from napari_medvlm.backends.embedded.segmentation.diffusion import denoised
 from napari_medvlm.backends.embedded.segmentation.edge_profile import Cuts
-from napari_medvlm.backends.embedded.segmentation.morphology import components_of
+from napari_medvlm.backends.embedded.segmentation.morphology import components_of, filled
 from napari_medvlm.backends.embedded.segmentation.pyramid import Level, block_mean
 from napari_medvlm.data.prompts import Point
 from napari_medvlm.data.volume import Volume

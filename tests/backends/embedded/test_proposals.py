@@ -12,7 +12,10 @@ from benchmarks.tasks import Task
 from benchmarks.user import dice, next_click
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.embedded import EmbeddedBackend
+from napari_medvlm.backends.embedded.proposals.correcting import corrected
 from napari_medvlm.backends.embedded.proposals.flooding import flooded
+from napari_medvlm.backends.embedded.segmentation.pyramid import Levels
+from napari_medvlm.backends.embedded.segmentation.seeds import Seed
 from napari_medvlm.data.mask import bounding_box
 from napari_medvlm.data.prompts import Box, Lasso, Line, Point
 from napari_medvlm.data.volume import Volume
@@ -66,6 +69,17 @@ def test_a_click_on_a_dark_voxel_of_a_bright_object_means_the_object():
     volume = Volume(data.astype(np.int16), np.eye(4))
     mask = ask(backend_of(volume), Point.at_index(volume, (30, 44, 46)))
     assert dice(mask, truth) > 0.85
+
+
+def test_a_correction_in_a_part_that_does_not_touch_the_mask_adds_that_part_and_no_ball():
+    z, y, x = np.indices((50, 60, 90))
+    first = (z - 25) ** 2 + (y - 30) ** 2 + (x - 22) ** 2 < 8**2
+    second = (z - 25) ** 2 + (y - 30) ** 2 + (x - 62) ** 2 < 5**2
+    noise = np.random.default_rng(4).normal(0, 15, first.shape)
+    volume = Volume((np.where(first | second, 500, 200) + noise).astype(np.int16), np.eye(4))
+    seeds = [Seed(np.array([zyx]), positive=True) for zyx in ((25, 30, 22), (25, 30, 62))]
+    mask = corrected(Levels(volume), first, seeds[1], seeds[:1])
+    assert dice(mask, first | second) > 0.9
 
 
 @pytest.mark.parametrize(

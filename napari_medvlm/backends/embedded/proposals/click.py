@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_medvlm.backends.embedded.proposals.flooding import Family, families
+from napari_medvlm.backends.embedded.proposals.flooding import Family, families, flooded
+from napari_medvlm.backends.embedded.proposals.forest import expected_dice
 from napari_medvlm.backends.embedded.proposals.measures import NAMES, measured
 from napari_medvlm.backends.embedded.proposals.scoring import score
 from napari_medvlm.backends.embedded.proposals.windows import RADII_MM, local_median, window
-from napari_medvlm.backends.embedded.segmentation.morphology import BoolArray, IndexArray
+from napari_medvlm.backends.embedded.segmentation.morphology import (
+    BoolArray,
+    IndexArray,
+    filled,
+    grown,
+)
 from napari_medvlm.backends.embedded.segmentation.pyramid import Array, Level, Levels
+
+Floats = NDArray[np.float64]
 
 SMALLEST = 8
 """A region of fewer voxels is noise."""
@@ -26,6 +35,15 @@ LARGEST_MM3 = 160_000.0
 """A larger region is left to the method for tissues in the whole image."""
 NEAR = 0.15
 """A threshold is called near when it differs by this share."""
+LARGEST_SHARE = 0.9
+"""A region fills at most about this share of its region of interest."""
+HOLES = 1.1
+"""A region that grows by this factor when its holes are filled is measured with them too."""
+CORES, APART = 5, 0.35
+"""So many regions are taken for cores in a rim; logarithms of their volumes differ by so much."""
+WIDER = 1.15
+"""A core with its rim has at least so many times the voxels of the core and its neighbours."""
+VOLUME, OPEN_SHARE = NAMES.index("volume"), NAMES.index("open")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,20 +56,29 @@ class Proposal:
         The region of interest.
     family, threshold
         The nested regions that it is one of.
+    typical
+        The intensity that the threshold is counted from.
+    measures
+        See `measures.NAMES`.
+    closed
+        Whether holes on slices belong to it.
     score
-        How well it stands out; comparable between levels.
+        The expected Dice; comparable between levels.
     """
 
     level: Level
     family: Family
     threshold: float
     typical: float
-    score: float
+    measures: Floats
+    closed: bool = False
+    score: float = 0.0
 
     @property
     def mask(self) -> BoolArray:
         """``(z, y, x)`` bool on the level."""
-        return self.family.region(self.threshold)
+        region = self.family.region(self.threshold)
+        return filled(region) if self.closed else region
 
     def holds(self, values: Array) -> BoolArray:
         """Where an image of the same scale of intensities looks like the region."""
@@ -72,40 +99,93 @@ def proposals(levels: Levels, seeds: IndexArray) -> list[Proposal]:
 
 
 def _proposals(levels: Levels, seeds: IndexArray) -> list[Proposal]:
-    found: list[Proposal] = []
+    regions: list[Proposal] = []
     seen = set()
     for first, radius in enumerate(RADII_MM):
         level = window(levels, seeds.min(0), seeds.max(0) + 1, radius)
         key = tuple((s.start, s.stop) for s in level.box)
         if key not in seen:
             seen.add(key)
-            found += _in_level(level, level.index_of(seeds), FINER if first else SMALLEST)
-    return sorted(found, key=lambda p: -p.score)
+            regions += _in_level(level, level.index_of(seeds), FINER if first else SMALLEST)
+    regions += [p for core in _cores(regions) for p in _around(core, seeds)]
+    if not regions:
+        return []
+    scores = expected_dice(np.stack([p.measures for p in regions]))
+    scored = [replace(p, score=float(s)) for p, s in zip(regions, scores, strict=True)]
+    return sorted(scored, key=lambda p: -p.score)
 
 
 def _in_level(level: Level, at: IndexArray, smallest: int) -> Iterator[Proposal]:
     typical = local_median(level.values, at)
+    for family in families(level.values, level.gradient, at, typical, ("bright", "dark", "band")):
+        yield from _nested(level, family, at, (typical, typical), smallest)
+
+
+def _cores(regions: list[Proposal]) -> list[Proposal]:
+    """The regions of different volumes that stand out most: each may be the core in a rim."""
+    cores: list[Proposal] = []
+    for proposal in sorted(regions, key=lambda p: -score(p.measures)):
+        volume = proposal.measures[VOLUME]
+        if all(abs(volume - core.measures[VOLUME]) >= APART for core in cores):
+            cores.append(proposal)
+        if len(cores) == CORES:
+            break
+    return cores
+
+
+def _around(core: Proposal, seeds: IndexArray) -> Iterator[Proposal]:
+    """A region and what surrounds it, as far as it is as bright or dark as next to the region."""
+    level, mask = core.level, core.mask
+    start = grown(mask)
+    ring = grown(start) & ~mask
+    if not ring.any():
+        return
+    values = level.values
+    bright = np.median(values[ring]) > np.median(values[mask])
+    typical = float(np.quantile(values[ring], 0.75 if bright else 0.25))
+    cost = np.maximum(typical - values if bright else values - typical, 0).astype(np.float32)
+    cost[start] = 0
+    family = Family("bright" if bright else "dark", flooded(cost, np.argwhere(start)))
+    at = level.index_of(seeds)
+    smallest = max(int(WIDER * np.count_nonzero(start)), FINER)
+    if smallest < LARGEST_SHARE * values.size:
+        yield from _nested(level, family, at, (typical, local_median(values, at)), smallest)
+
+
+def _nested(
+    level: Level, family: Family, at: IndexArray, typical: tuple[float, float], smallest: int
+) -> Iterator[Proposal]:
+    """Regions of a family, each larger than the one before.
+
+    Parameters
+    ----------
+    typical
+        The intensity that the family's cost is counted from, and that of the seeds.
+    smallest
+        Voxels.
+    """
     whole = level.values.size
     most = LARGEST_MM3 / float(np.prod(level.spacing))
-    known = set()
-    for family in families(level.values, level.gradient, at, typical, ("bright", "dark", "band")):
-        costs = np.sort(family.cost.ravel())
-        size = 0
-        for wanted in np.geomspace(smallest, 0.9 * whole, 32).astype(int):
-            threshold = float(costs[wanted])
-            now = int(np.searchsorted(costs, threshold, "right"))
-            if now < SIZES * size or now > 0.95 * whole:
-                continue
-            if now > most and size:
-                break
-            size = now
-            if (now, threshold) in known:
-                continue
-            known.add((now, threshold))
-            more = np.searchsorted(costs, (1 + NEAR) * threshold + 0.003, "right")
-            less = max(int(np.searchsorted(costs, (1 - NEAR) * threshold - 0.003, "right")), 1)
-            change = (float(np.log(more / now)), float(np.log(now / less)))
-            measures = measured(level, family.region(threshold), at, typical, change)
-            if measures[NAMES.index("open")] > OPEN:
-                break
-            yield Proposal(level, family, threshold, typical, score(measures))
+    costs = np.sort(family.cost.ravel())
+    size = 0
+    for wanted in np.geomspace(smallest, LARGEST_SHARE * whole, 32).astype(int):
+        threshold = float(costs[wanted])
+        now = int(np.searchsorted(costs, threshold, "right"))
+        if now < SIZES * size or now > 0.95 * whole:
+            continue
+        if now > most and size:
+            return
+        size = now
+        more = np.searchsorted(costs, (1 + NEAR) * threshold + 0.003, "right")
+        less = max(int(np.searchsorted(costs, (1 - NEAR) * threshold - 0.003, "right")), 1)
+        change = (float(np.log(more / now)), float(np.log(now / less)))
+        region = family.region(threshold)
+        measures = measured(level, region, at, typical[1], change)
+        if measures[OPEN_SHARE] > OPEN:
+            return
+        yield Proposal(level, family, threshold, typical[0], measures)
+        closed = filled(region)
+        if np.count_nonzero(closed) > HOLES * now:
+            measures = measured(level, closed, at, typical[1], change)
+            if measures[OPEN_SHARE] <= OPEN:
+                yield Proposal(level, family, threshold, typical[0], measures, closed=True)

@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.backends.embedded.proposals.click import VOLUME, proposals
 from napari_medvlm.backends.embedded.proposals.measures import measured
 from napari_medvlm.backends.embedded.proposals.scoring import score
 from napari_medvlm.backends.embedded.proposals.windows import to_image, to_level, window
@@ -70,6 +71,8 @@ def _change_of(
     """The change that a seed asks for; the seeds on the other side, and on its own."""
     at = seed.voxels[mask[tuple(seed.voxels.T)] != seed.positive]
     depth = depth_at(levels, mask, at, seed.positive)
+    if seed.positive:
+        depth = _depth_in_part(levels, mask, at, depth)
     reaches = (CAREFUL * depth,) if careful else _reaches(levels, mask, depth)
     level = window(levels, at.min(0), at.max(0) + 1, max(reaches) + 2 * depth + 3, VOXELS)
     others = [level.index_of(s.voxels) for s in before if s.positive != seed.positive]
@@ -117,6 +120,26 @@ def _reaches(levels: Levels, mask: BoolArray, depth: float) -> tuple[float, ...]
     size = 2 * (3 * volume / (4 * np.pi)) ** (1 / 3)
     near, far = REACH * depth, min(FAR * depth, size)
     return (near, far) if far > 1.2 * near else (near,)
+
+
+def _depth_in_part(levels: Levels, mask: BoolArray, at: IndexArray, depth: float) -> float:
+    """The depth of a positive seed in what is missed, in mm, from its distance to the mask.
+
+    They differ where the missed part does not touch the mask. A seed farther from the mask than the
+    mask is deep lies in a part that is at most as large as the region that a click there means.
+    """
+    if not mask.any() or depth <= float(depth_mm(_padded(mask), levels.spacing).max()):
+        return depth
+    regions = proposals(levels, at)
+    if not regions:
+        return depth
+    radius = (3 * float(np.exp(regions[0].measures[VOLUME])) / (4 * np.pi)) ** (1 / 3)
+    return float(max(min(depth, radius), min(levels.spacing)))
+
+
+def _padded(mask: BoolArray) -> BoolArray:
+    """The part of a mask with all that is inside, with a voxel around it."""
+    return np.pad(mask[bounding_box(mask)], 1)
 
 
 def depth_at(levels: Levels, mask: BoolArray, at: IndexArray, positive: bool) -> float:

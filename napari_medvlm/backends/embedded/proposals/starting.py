@@ -8,7 +8,12 @@ from napari_medvlm.backends.embedded.proposals.bounds import best_within, starts
 from napari_medvlm.backends.embedded.proposals.click import Proposal, proposals
 from napari_medvlm.backends.embedded.proposals.sections import extended, section_in
 from napari_medvlm.backends.embedded.proposals.windows import to_image, to_level, window
-from napari_medvlm.backends.embedded.segmentation.morphology import BoolArray, components_of, grown
+from napari_medvlm.backends.embedded.segmentation.morphology import (
+    BoolArray,
+    components_of,
+    filled,
+    grown,
+)
 from napari_medvlm.backends.embedded.segmentation.pyramid import Level, Levels
 from napari_medvlm.backends.embedded.segmentation.seeds import IndexArray, Seed
 from napari_medvlm.data.mask import bounding_box
@@ -110,17 +115,3 @@ def write(levels: Levels, proposal: Proposal, seeds: IndexArray, full: BoolArray
 
 def _coarsest(level: Level) -> float:
     return max((s for f, s in zip(level.factors, level.spacing, strict=True) if f > 1), default=0.0)
-
-
-def filled(mask: BoolArray) -> BoolArray:
-    """The mask with the holes on each of its slices."""
-    from scipy import ndimage
-
-    structure = np.zeros((3, 3, 3), bool)
-    structure[1] = ndimage.generate_binary_structure(2, 1)
-    outside = np.pad(~mask, ((0, 0), (1, 1), (1, 1)), constant_values=True)
-    labels, count = ndimage.label(outside, structure)
-    around = np.zeros(count + 1, bool)
-    around[labels[:, 0, 0]] = True
-    result: BoolArray = ~around[labels[:, 1:-1, 1:-1]]
-    return result

@@ -88,3 +88,17 @@ def distance_mm(
     empty = np.ones(shape, bool)
     empty[tuple(points.T)] = False
     return depth_mm(empty, spacing)
+
+
+def filled(mask: BoolArray) -> BoolArray:
+    """The mask with the holes on each of its slices."""
+    from scipy import ndimage
+
+    structure = np.zeros((3, 3, 3), bool)
+    structure[1] = ndimage.generate_binary_structure(2, 1)
+    outside = np.pad(~mask, ((0, 0), (1, 1), (1, 1)), constant_values=True)
+    labels, count = ndimage.label(outside, structure)
+    around = np.zeros(count + 1, bool)
+    around[labels[:, 0, 0]] = True
+    result: BoolArray = ~around[labels[:, 1:-1, 1:-1]]
+    return result
