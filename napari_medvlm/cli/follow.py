@@ -153,7 +153,7 @@ def _line(lesion: Any) -> str:
             return f"{lesion.name}: {' '.join(lesion.notes)}"
         at = ", ".join(f"{v:.1f}" for v in lesion.current.center_mm)
         return f"{lesion.name}: proposed at ({at}) mm"
-    change = "" if lesion.change_percent is None else f", {lesion.change_percent:+.0f} %"
+    change = f", {lesion.change_text}" if lesion.change_text else ""
     line = (
         f"{lesion.name}: {lesion.state or 'not measured'}, {lesion.prior.volume_ml:.2f} to "
         f"{lesion.current.volume_ml:.2f} mL{change}"

@@ -15,10 +15,10 @@ Draw = Callable[[Any], None]
 SIZE = (10.0, 4.2)
 """Width and height of a figure, inches."""
 FORMATS: dict[str, dict[str, Any]] = {
-    "svg": {"Date": None},
+    "svg": dict.fromkeys(("Creator", "Date", "Format", "Type")),
     "pdf": {"CreationDate": None, "Producer": None},
 }
-"""File formats, with the metadata that would differ each time."""
+"""Metadata of each file format, without what differs each time. An SVG has none."""
 
 
 def svg(draw: Draw, size: tuple[float, float] = SIZE) -> str:

@@ -149,6 +149,14 @@ class FollowedLesion:
     group: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def change_text(self) -> str:
+        """The change in volume with its sign, such as ``"+18 %"``; empty if there is none."""
+        if self.change_percent is None:
+            return ""
+        rounded = round(self.change_percent)
+        return f"{rounded:+d} %" if rounded else "0 %"
+
     def to_json(self) -> dict[str, Any]:
         """The values by name; pairs are of the prior and the current study."""
         extents = (self.prior, self.current)

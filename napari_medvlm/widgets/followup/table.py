@@ -128,7 +128,7 @@ def _item(lesion: FollowedLesion, open_state: str) -> QTreeWidgetItem:
     now = lesion.is_measured
     reliability = lesion.reliability
     doubt = () if reliability is None else reliability.reasons
-    change = "" if lesion.change_percent is None else f"{lesion.change_percent:+.0f} %"
+    change = lesion.change_text
     days = "" if lesion.doubling_days is None else f"{lesion.doubling_days:.0f}"
     texts = (
         lesion.name,

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from napari_medvlm.sessions.followup.followed import Extent, FollowedLesion
 from napari_medvlm.sessions.followup.overlap import LesionState
 from napari_medvlm.sessions.followup.response import (
     TargetDiameter,
@@ -63,3 +64,13 @@ def test_a_volume_that_doubles_in_90_days_has_that_doubling_time() -> None:
     assert doubling_days(1.0, 2.0, dates) == pytest.approx(90)
     assert doubling_days(1.0, 4.0, dates) == pytest.approx(45)
     assert doubling_days(1.0, 0.9, dates) is None
+
+
+@pytest.mark.parametrize(
+    ("percent", "text"),
+    [(None, ""), (-0.4, "0 %"), (0.0, "0 %"), (0.6, "+1 %"), (-20.2, "-20 %"), (18.4, "+18 %")],
+)
+def test_a_change_has_its_sign_unless_it_is_zero(percent, text):
+    nowhere = Extent(None)
+    lesion = FollowedLesion("Lesion 1", None, nowhere, nowhere, change_percent=percent)
+    assert lesion.change_text == text
