@@ -31,6 +31,11 @@ def lists(person, count):
 
 
 def presses(widget, key, modifier=Qt.KeyboardModifier.NoModifier):
+    """Press a key once the window has the focus, which it gets back after a question."""
+    window = widget.window()
+    window.activateWindow()
+    assert QTest.qWaitForWindowActive(window, 60_000)
+    widget.setFocus()
     QTest.keyClick(widget, key, modifier)
 
 

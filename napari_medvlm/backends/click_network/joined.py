@@ -1,4 +1,4 @@
-"""The network's masks next to the regions of the embedded method, one chosen at every prompt."""
+"""The choice between the mask of the embedded method and those of the network at every prompt."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ SLICES = 4
 
 
 class NetworkSource:
-    """Chooses between the masks of the embedded method and those of the network.
+    """Chooses between the mask of the embedded method and those of the network.
+
+    Other regions around the click take part in the comparison, but are not chosen.
 
     Parameters
     ----------
@@ -67,10 +69,9 @@ class NetworkSource:
         candidates = self._candidates(regions, network, seed)
         if start.tissue and candidates[0].quality < candidates[1].quality - DRAW:
             return start  # flat inside, with the click in its middle: not a matter of quality
-        best = best_of(candidates, TISSUE_MARGIN if start.tissue else 0.0)
-        if best == 0:
-            return start
-        return Start(candidates[best].mask, seed)
+        best = candidates[best_of(candidates, TISSUE_MARGIN if start.tissue else 0.0)]
+        # Between its own regions the embedded method has chosen already.
+        return Start(best.mask, seed) if best.network else start
 
     def change(self, prompts: EmbeddedPrompts, before: Bools, after: Bools) -> Bools:
         """The mask after the newest seed, which contradicts the mask before.

@@ -106,6 +106,13 @@ def test_no_correction_makes_the_mask_worse(kind, seed):
     assert reached[-1] > 0.85
 
 
+def test_a_negative_point_beside_a_spot_of_few_voxels_does_not_remove_the_spot():
+    volume, truth = case(hot_spot, 351)  # 16 voxels
+    points, masks = clicks(volume, truth, 2)
+    assert [point.positive for point in points] == [True, False]
+    assert min(dice(mask, truth) for mask in masks[1:]) > 0.9
+
+
 def test_a_correction_is_obeyed_and_changes_only_what_is_connected_with_it():
     volume, truth = case(breast_lesion, 0)
     points, masks = clicks(volume, truth, 4)

@@ -21,6 +21,8 @@ from napari_medvlm.data.mask import Mask, bounding_box
 
 TISSUE = 3
 """So many first seeds may change the intensities of the object's tissue."""
+FEWEST = 100
+"""Fewer voxels have no intensities of a tissue that further seeds could change."""
 AGREED, CONNECTED = 0.97, 0.8
 """Shares of a change that must be as the seed says, and connected with it."""
 AGAIN = 6
@@ -169,7 +171,8 @@ class Replay:
         """The mask after the newest seed, which contradicts it, at its own extent."""
         seed = seeds[-1]
         if start.tissue:
-            mask = self._same_tissue(mask, seeds, progress)
+            if np.count_nonzero(mask) >= FEWEST:
+                mask = self._same_tissue(mask, seeds, progress)
             return self._corrected(mask, seed, before, careful=True)
         again = self._again(mask, seeds, before)
         mask = self._corrected(mask, seed, before)
