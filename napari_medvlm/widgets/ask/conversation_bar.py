@@ -14,6 +14,8 @@ from napari_medvlm.widgets.parts.plain_text import plain
 
 LONGEST = 60
 """Letters of a question that stands for a title."""
+LEAST_CHOICE_PX = 90
+"""Least width of the list of conversations, whose texts are cut."""
 
 
 class ConversationRow(QWidget):
@@ -53,6 +55,7 @@ class ConversationRow(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.choice.setMinimumContentsLength(8)
+        self.choice.setMinimumWidth(LEAST_CHOICE_PX)
         self.choice.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
