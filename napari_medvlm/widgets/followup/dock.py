@@ -193,7 +193,7 @@ class FollowUpDock(Dock):
 
     def _on_proposed(self, review: LesionReview) -> None:
         self._end()
-        self._register.show_current()
+        self._register.comparison.show_current()
         self.review = review
         self._gone = self._segment.row.other_edits = GoneEdits(review, self._last_edit)
         self._gone.changed.connect(self._on_gone)
