@@ -50,11 +50,15 @@ class Start:
     tissue
         Whether it is a region of one tissue in the whole image: the next seeds may change the
         intensities of that tissue.
+    flat
+        Whether such a region is taken for being flat inside with the seed in its middle, although
+        the near one scores higher.
     """
 
     mask: BoolArray
     seed: Seed | None = None
     tissue: bool = False
+    flat: bool = False
 
 
 def start_of(levels: Levels, said: EmbeddedPrompts, progress: Progress) -> Start:
@@ -111,18 +115,22 @@ def _seeded(levels: Levels, seed: Seed, progress: Progress) -> Start:
             return Start(long, seed)
     progress(0.3, "looking at the whole image")
     wide = refine.segment(levels, EmbeddedPrompts(seeds=[seed]), None, progress)
-    tissue = _one_tissue(levels, wide, near, seed)
-    return Start(wide if tissue else near, seed, tissue)
+    return _one_tissue(levels, wide, near, seed)
 
 
-def _one_tissue(levels: Levels, wide: BoolArray, near: BoolArray, seed: Seed) -> bool:
-    """Whether the region of one tissue in the whole image is rather meant than the near one."""
+def _one_tissue(levels: Levels, wide: BoolArray, near: BoolArray, seed: Seed) -> Start:
+    """The region of one tissue in the whole image, or the near one: the one rather meant."""
     if np.count_nonzero(wide) < SMALLEST:
-        return False
+        return Start(near, seed)
     value, measures = rated(levels, wide, seed)
     calm, central, opened = (measures[NAMES.index(n)] for n in ("calm", "central", "open"))
     calm_tissue = calm < CALM and central >= CENTRAL and opened < OPEN
-    return value >= rated(levels, near, seed)[0] - (WORSE if calm_tissue else DRAW)
+    other = rated(levels, near, seed)[0]
+    if value >= other - DRAW:
+        return Start(wide, seed, tissue=True)
+    if calm_tissue and value >= other - WORSE:
+        return Start(wide, seed, tissue=True, flat=True)
+    return Start(near, seed)
 
 
 def rated(levels: Levels, mask: BoolArray, seed: Seed) -> tuple[float, NDArray[np.float64]]:
