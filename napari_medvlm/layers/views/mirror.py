@@ -77,7 +77,7 @@ class LayerMirror:
 
     def _add(self, layer: Layer) -> None:
         if is_mirrored(layer):
-            twin = self._twins[id(layer)] = LayerTwin(layer, self._main)
+            twin = self._twins[id(layer)] = LayerTwin(layer, self._main, self._side)
             self._side.layers.append(twin.layer)
 
     def _on_removed(self, event: Any) -> None:

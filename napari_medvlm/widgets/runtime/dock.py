@@ -6,6 +6,7 @@ from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
 
+from napari_medvlm.layers.display.side_marks import mark_sides
 from napari_medvlm.settings.log_file import ensure_log
 from napari_medvlm.widgets.runtime.accessible_names import set_accessible_names
 from napari_medvlm.widgets.runtime.dock_input import DockInput
@@ -94,6 +95,7 @@ class Dock(QScrollArea):
         window = None if own is None else own.parent()
         if own is not None and isinstance(window, QMainWindow):
             _tabify(window, own)
+        mark_sides(getattr(self, "viewer", None))
         self.fit_view()
         set_accessible_names(self.body)
 

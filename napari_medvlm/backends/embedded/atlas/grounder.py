@@ -18,6 +18,7 @@ from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound, Scope
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.language.normalize import listed_names
 from napari_medvlm.language.structure_names import Match, Names, Synonyms
 
 LOCATION_PREPOSITION = re.compile(r"\b(?:in|of|within|at|near|along) (?:the )?", re.IGNORECASE)
@@ -115,6 +116,9 @@ class Grounder:
             return result
         if ELSEWHERE.search(phrase):
             return self._unknown(phrase, named)
+        listed = self._listed(phrase, named, progress)
+        if listed:
+            return listed
         _, _, location = LOCATION_PREPOSITION.sub("\0", phrase).rpartition("\0")
         result = self._known(phrase, location, named, progress) if location != phrase else None
         if isinstance(result, list):
@@ -127,6 +131,20 @@ class Grounder:
                 for r in result
             ]
         return result or self._unknown(phrase, named)
+
+    def _listed(self, phrase: str, named: list[NamedRegions], progress: Progress) -> list[Region]:
+        """Regions of all structures that a phrase lists with "and"; none unless all are known.
+
+        A side behind the last one is the side of all: "putamen and caudate on the left".
+        """
+        parts = listed_names(phrase)
+        regions: list[Region] = []
+        for part in parts if len(parts) > 1 else ():
+            known = self._known(phrase, part, named, progress)
+            if not isinstance(known, list):
+                return []
+            regions += known
+        return regions
 
     def _known(
         self, phrase: str, words: str, named: list[NamedRegions], progress: Progress

@@ -13,6 +13,7 @@ from napari_medvlm.data.grounding import GroundQuery
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.language.normalize import words_of
 from napari_medvlm.language.structure_names import Names, Synonyms
 
 NEAR = 0.25
@@ -59,7 +60,8 @@ class Subjects:
         self._volume = volume
         self._grounder = grounder
         self.known = [*_objects(volume, question), *_labels(volume, question)]
-        self._names = Names(tuple(s.name for s in self.known), Synonyms.load())
+        self._synonyms = Synonyms.load()
+        self._names = Names(tuple(s.name for s in self.known), self._synonyms)
 
     def find(self, words: str, progress: Progress) -> list[Subject]:
         """Subjects that match the words: objects and labels, or else atlas structures."""
@@ -69,6 +71,10 @@ class Subjects:
         """Objects and labels that match the words."""
         names = {match.name for match in self._names.find(words)}
         return [subject for subject in self.known if subject.name in names]
+
+    def is_lesion(self, name: str) -> bool:
+        """Whether a name has a word that means a lesion, as "cyst" or "lesion"."""
+        return not self._synonyms.lesions.isdisjoint(words_of(name).words)
 
     def require(self, words: str, progress: Progress) -> list[Subject]:
         """Like `find`; raise `Unanswerable` with the nearest name if there is none."""
