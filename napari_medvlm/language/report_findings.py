@@ -83,10 +83,10 @@ def _findings_in(sentence: str, offset: int) -> Iterator[ReportFinding]:
         if _is_repeated_topic(sentence, terms, term):
             continue
         yield ReportFinding(
-            phrase=_one_line(sentence[start:stop]),
+            phrase=_single_line(sentence[start:stop]),
             start=offset + start,
             stop=offset + stop,
-            sentence=_one_line(sentence),
+            sentence=_single_line(sentence),
             negated=any(reach.holds(*term) for reach in absent),
             uncertain=any(reach.holds(*term) for reach in doubtful),
         )
@@ -116,7 +116,7 @@ def _grown(sentence: str, terms: list[tuple[int, int]], rules: _Rules) -> Iterat
         yield starts[number], stop
 
 
-def _one_line(text: str) -> str:
+def _single_line(text: str) -> str:
     return " ".join(text.split())
 
 

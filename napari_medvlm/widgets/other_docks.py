@@ -62,7 +62,7 @@ TITLE = "From a report"
 """Of the conversation with the answers that a report tells."""
 
 
-def said_of(viewer: Viewer, image: ImageReference) -> tuple[Evaluation, ...]:
+def evaluations_of(viewer: Viewer, image: ImageReference) -> tuple[Evaluation, ...]:
     """What was found and answered in the docks that have an image open."""
     evaluations_of_model: list[Evaluation] = []
     for session in _sessions(viewer):

@@ -25,7 +25,7 @@ from napari_medvlm.layers.orientation import go_to
 from napari_medvlm.layers.ruler_layer import RulerLayer
 from napari_medvlm.sessions.export.measurements import Measurements
 from napari_medvlm.sessions.segment.session import SegmentationSession
-from napari_medvlm.widgets.other_docks import said_of
+from napari_medvlm.widgets.other_docks import evaluations_of
 from napari_medvlm.widgets.parts import dialogs
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.runtime.notify import guarded, show_message
@@ -123,7 +123,7 @@ class MeasurePanel(QWidget):
         name = f"{measurements.session.volume.name}_report.dcm"
         path = dialogs.ask_where_to_save(self, "Export report", name, "DICOM report (*.dcm)")
         if path is not None:
-            evaluations = said_of(self._viewer, measurements.session.ledger.image)
+            evaluations = evaluations_of(self._viewer, measurements.session.ledger.image)
             self._write(lambda: measurements.write_report(path, evaluations))
 
     def draw(self, mode: str) -> None:

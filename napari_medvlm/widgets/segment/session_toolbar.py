@@ -102,18 +102,18 @@ class SessionRow(QWidget):
         if self.other_edits is not None and self.other_edits.undo_title is not None:
             self.other_edits.undo()
             return
-        self._open_one().undo()
+        self._open_session().undo()
 
     def redo(self) -> None:
         """Bring back the gesture that was taken back last."""
         if self.other_edits is not None and self.other_edits.redo_title is not None:
             self.other_edits.redo()
             return
-        self._open_one().redo()
+        self._open_session().redo()
 
     def save_mask(self) -> None:
         """Ask for a file and write the objects."""
-        session = self._open_one()
+        session = self._open_session()
         if not session.now.objects:
             raise InvalidPrompt("There is no object to save.", "Add prompts to segment one first.")
         name = f"{session.volume.name}_mask.nii.gz"
@@ -128,7 +128,7 @@ class SessionRow(QWidget):
 
     def save_session(self) -> None:
         """Ask for a file and write all prompts."""
-        session = self._open_one()
+        session = self._open_session()
         name = f"{session.volume.name}_session.json"
         path = dialogs.ask_where_to_save(self, "Save session", name, dialogs.SESSION)
         if path is not None:
@@ -137,7 +137,7 @@ class SessionRow(QWidget):
 
     def save_report(self) -> None:
         """Ask for a file and write a page about the objects."""
-        session = self._open_one()
+        session = self._open_session()
         name = f"{session.volume.name}_report.html"
         path = dialogs.ask_where_to_save(self, "Save report", name, dialogs.PAGES)
         if path is not None:
@@ -148,12 +148,12 @@ class SessionRow(QWidget):
 
     def open_session(self) -> None:
         """Ask for a session file of this image and go on with it."""
-        self._open_one()
+        self._open_session()
         path = dialogs.ask_what_to_open(self, "Open session", dialogs.SESSIONS)
         if path is not None:
             self.opened.emit(Ledger.load(path))
 
-    def _open_one(self) -> SegmentationSession:
+    def _open_session(self) -> SegmentationSession:
         if self._session is None:
             raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
         return self._session
