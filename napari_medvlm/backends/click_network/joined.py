@@ -11,10 +11,11 @@ from napari_medvlm.backends.click_network.constraints import corrected_all
 from napari_medvlm.backends.click_network.crops import Floats
 from napari_medvlm.backends.click_network.gestures import Box, Gesture, Line, Point, Stroke
 from napari_medvlm.backends.click_network.segmenter import Predict, Segmenter
-from napari_medvlm.backends.embedded.proposals.click import LARGEST_MM3
+from napari_medvlm.backends.embedded.proposals.click import LARGEST_MM3, proposals
 from napari_medvlm.backends.embedded.proposals.correcting import depth_at
 from napari_medvlm.backends.embedded.proposals.forest import expected_dice
-from napari_medvlm.backends.embedded.proposals.sources import Start, middle_rated, rated
+from napari_medvlm.backends.embedded.proposals.scoring import score
+from napari_medvlm.backends.embedded.proposals.sources import DRAW, Start, middle_rated, rated
 from napari_medvlm.backends.embedded.segmentation.pyramid import Levels
 from napari_medvlm.backends.embedded.segmentation.seeds import EmbeddedPrompts, Seed
 from napari_medvlm.data.geometry.grid import Index
@@ -58,12 +59,19 @@ class NetworkSource:
         """The first mask: of the boxes, or else of the first positive seed."""
         large = np.count_nonzero(start.mask) * np.prod(self._levels.spacing) > LARGEST_MM3
         seed = start.seed
-        if not self._suited or large or start.flat or seed is None or len(seed.voxels) > 1:
+        if not self._suited or large or seed is None or len(seed.voxels) > 1:
+            return start
+        if start.tissue and self._is_flat(start.mask, seed):
             return start
         network = self._segmenter.alternatives(gestures_of((), [seed]), most=STARTS)
         candidates = self._candidates(start.mask, network, lambda m: self._expected(m, seed))
         best = candidates[best_of(candidates, START_MARGIN)]
         return Start(best.mask, seed) if best.network else start
+
+    def _is_flat(self, mask: Bools, seed: Seed) -> bool:
+        """Whether a region was taken for being flat inside although the near one scores higher."""
+        near = proposals(self._levels, seed.voxels)
+        return bool(near) and rated(self._levels, mask, seed)[0] < score(near[0].measures) - DRAW
 
     def change(self, prompts: EmbeddedPrompts, before: Bools, after: Bools) -> Bools:
         """The mask after the newest seed, which contradicts the mask before.

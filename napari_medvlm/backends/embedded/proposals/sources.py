@@ -50,15 +50,11 @@ class Start:
     tissue
         Whether it is a region of one tissue in the whole image: the next seeds may change the
         intensities of that tissue.
-    flat
-        Whether such a region is taken for being flat inside with the seed in its middle, although
-        the near one scores higher.
     """
 
     mask: BoolArray
     seed: Seed | None = None
     tissue: bool = False
-    flat: bool = False
 
 
 def start_of(levels: Levels, said: EmbeddedPrompts, progress: Progress) -> Start:
@@ -115,22 +111,18 @@ def _seeded(levels: Levels, seed: Seed, progress: Progress) -> Start:
             return Start(long, seed)
     progress(0.3, "looking at the whole image")
     wide = refine.segment(levels, EmbeddedPrompts(seeds=[seed]), None, progress)
-    return _one_tissue(levels, wide, near, seed)
+    tissue = _one_tissue(levels, wide, near, seed)
+    return Start(wide if tissue else near, seed, tissue)
 
 
-def _one_tissue(levels: Levels, wide: BoolArray, near: BoolArray, seed: Seed) -> Start:
-    """The region of one tissue in the whole image, or the near one: the one rather meant."""
+def _one_tissue(levels: Levels, wide: BoolArray, near: BoolArray, seed: Seed) -> bool:
+    """Whether the region of one tissue in the whole image is rather meant than the near one."""
     if np.count_nonzero(wide) < SMALLEST:
-        return Start(near, seed)
+        return False
     value, measures = rated(levels, wide, seed)
     calm, central, opened = (measures[NAMES.index(n)] for n in ("calm", "central", "open"))
     calm_tissue = calm < CALM and central >= CENTRAL and opened < OPEN
-    other = rated(levels, near, seed)[0]
-    if value >= other - DRAW:
-        return Start(wide, seed, tissue=True)
-    if calm_tissue and value >= other - WORSE:
-        return Start(wide, seed, tissue=True, flat=True)
-    return Start(near, seed)
+    return value >= rated(levels, near, seed)[0] - (WORSE if calm_tissue else DRAW)
 
 
 def rated(levels: Levels, mask: BoolArray, seed: Seed) -> tuple[float, NDArray[np.float64]]:
