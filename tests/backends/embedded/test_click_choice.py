@@ -98,9 +98,8 @@ def spots():
 def test_a_click_one_or_two_voxels_outside_a_thing_means_the_thing(spots, kind, zyx):
     volume, things = spots
     assert not things[kind][zyx]
-    mask, seed = clicked(Levels(volume), Seed(np.array([zyx]), positive=True))
+    mask, _ = clicked(Levels(volume), Seed(np.array([zyx]), positive=True))
     assert dice(mask, things[kind]) > 0.8
-    assert things[kind][tuple(seed.voxels[0])]
     assert mask[zyx]
 
 
