@@ -25,7 +25,7 @@ from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.sessions.earlier import EarlierSession
 from napari_medvlm.sessions.ground import GroundingSession
-from napari_medvlm.widgets.checks.panel import TrustFold
+from napari_medvlm.widgets.checks.fold import TrustFold
 from napari_medvlm.widgets.checks.quality_note import QualityNote
 from napari_medvlm.widgets.dock import SessionDock
 from napari_medvlm.widgets.ground.channels import ChannelRows
