@@ -77,7 +77,7 @@ def show(url: str) -> None:
     report = next(study.child(i) for i in range(4) if study.child(i).text(3) == "SR")
     dock.tree.setCurrentItem(report)
     dock.load.click()
-    wait_until(lambda: "ventricle" in dock.said.text())
+    wait_until(lambda: "ventricle" in dock.status.text())
     dock.parent().show()
     dock.parent().raise_()
     viewer.dims.point = tuple(session.volume.grid.to_world(VENTRICLE))
@@ -93,7 +93,7 @@ def search(dock: object) -> None:
     """Press Search and wait."""
     wait_until(lambda: not dock.work.busy)
     dock.filters.search.click()
-    wait_until(lambda: "stud" in dock.said.text() and not dock.work.busy)
+    wait_until(lambda: "stud" in dock.status.text() and not dock.work.busy)
 
 
 def write_studies(folder: Path) -> None:

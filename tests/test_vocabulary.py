@@ -26,18 +26,18 @@ ALLOWED = frozenset(
 )
 """Names with an avoided word that is the field's own."""
 CEILINGS = {
-    "backends": 24,
+    "backends": 8,
     "checks": 1,
     "cli": 0,
-    "data": 1,
+    "data": 0,
     "evaluation": 4,
-    "io": 5,
-    "language": 4,
-    "layers": 2,
-    "ledger": 1,
-    "sessions": 1,
+    "io": 0,
+    "language": 1,
+    "layers": 1,
+    "ledger": 0,
+    "sessions": 0,
     "settings": 0,
-    "widgets": 15,
+    "widgets": 0,
     "worker": 0,
 }
 """Names with an avoided word that are left in each folder; the numbers may only decrease."""

@@ -13,10 +13,10 @@ from napari_medvlm.data.errors import InvalidImage
 GIB = 2**30
 
 
-def finite(data: NDArray[Any], *, in_place: bool = False) -> tuple[NDArray[Any], tuple[str, ...]]:
+def finite(data: NDArray[Any], *, inplace: bool = False) -> tuple[NDArray[Any], tuple[str, ...]]:
     """An array without NaN and infinite values, and what was mended, a sentence each.
 
-    They are set to the least finite value, in a copy unless `in_place` is true.
+    They are set to the least finite value, in a copy unless `inplace` is true.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def finite(data: NDArray[Any], *, in_place: bool = False) -> tuple[NDArray[Any],
     note = (
         f"{bad} voxels ({share}) were NaN or infinite and were set to the lowest value, {least:g}."
     )
-    mended = data if in_place else data.copy()
+    mended = data if inplace else data.copy()
     np.copyto(mended, least, where=~good)
     return mended, (note,)
 

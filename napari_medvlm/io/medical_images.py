@@ -40,7 +40,7 @@ def read_image(path: Path, frame: int | None = None) -> Volume:
     read = read_nifti if path.name.lower().endswith((*NIFTI, *MGH)) else read_itk
     with decimal_point:
         data, affine, notes = read(path, frame)
-    mended, more = finite(data, in_place=True)
+    mended, more = finite(data, inplace=True)
     name = path.name.removesuffix(".gz")
     return Volume(
         mended,

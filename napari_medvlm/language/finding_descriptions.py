@@ -31,7 +31,7 @@ class Description:
         What it is and its outline, without an article: "round spot up to 3 cm wide".
     density
         How bright it is compared with its surroundings; may be empty.
-    place
+    location
         Where it lies; may be empty.
     source
         Where the description is from.
@@ -40,14 +40,14 @@ class Description:
     finding: str
     shape: str
     density: str
-    place: str
+    location: str
     source: str
 
     @property
     def text(self) -> str:
         """All in one phrase: "a round spot up to 3 cm wide, brighter than lung, in the lung"."""
         article = "an" if self.shape[0].lower() in "aeiou" else "a"
-        return f"{article} {', '.join(filter(None, (self.shape, self.density, self.place)))}"
+        return f"{article} {', '.join(filter(None, (self.shape, self.density, self.location)))}"
 
 
 class _Entry(YamlTable):

@@ -9,7 +9,7 @@ elsewhere in the sentence ("At the left base there is an effusion") is not taken
 and of two places joined in front of a term the first may be lost. "It has resolved" in a sentence
 of its own denies nothing, and what a patient had once ("history of lung cancer") counts as there.
 Scopes follow commas and conjunctions, not grammar: long sentences that mix what is there with what
-is not are read wrongly at times. So findings are to be shown beside the sentence that they come
+is not are read wrongly at times. So findings are to be shown next to the sentence that they come
 from, and a person decides.
 """
 
@@ -83,10 +83,10 @@ def _findings_in(sentence: str, offset: int) -> Iterator[ReportFinding]:
         if _is_repeated_topic(sentence, terms, term):
             continue
         yield ReportFinding(
-            phrase=_one_line(sentence[start:stop]),
+            phrase=_single_line(sentence[start:stop]),
             start=offset + start,
             stop=offset + stop,
-            sentence=_one_line(sentence),
+            sentence=_single_line(sentence),
             negated=any(reach.holds(*term) for reach in absent),
             uncertain=any(reach.holds(*term) for reach in doubtful),
         )
@@ -116,7 +116,7 @@ def _grown(sentence: str, terms: list[tuple[int, int]], rules: _Rules) -> Iterat
         yield starts[number], stop
 
 
-def _one_line(text: str) -> str:
+def _single_line(text: str) -> str:
     return " ".join(text.split())
 
 

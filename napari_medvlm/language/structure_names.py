@@ -21,7 +21,7 @@ _EXTRA = 0.55
 """For each word of the phrase that the name lacks: a cyst of the kidney is not the kidney."""
 _APART = 0.5
 """At most this if one of the two is a lesion and the other is not."""
-_ONE_OF = 0.9
+_EITHER = 0.9
 """The phrase names no side or number and the name does: "kidney" asks for either."""
 _MORE_THAN = 0.5
 """The phrase names a side or number and the name does not: it covers more than is asked for."""
@@ -193,12 +193,12 @@ def _agreement(asked: frozenset[Any], named: frozenset[Any]) -> float:
     if asked == named:
         return 1.0
     if not asked:
-        return _ONE_OF
+        return _EITHER
     if not named:
         return _MORE_THAN
     if not asked & named:
         return 0.0
-    return _ONE_OF if named <= asked else _MORE_THAN
+    return _EITHER if named <= asked else _MORE_THAN
 
 
 def _is_close(word: str, known: str) -> bool:

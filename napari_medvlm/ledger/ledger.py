@@ -153,7 +153,7 @@ class Ledger:
         live = self.now.objects[object_id]
         if live.info.tracking_uid:
             return live.info.tracking_uid
-        serial, time = live.made
+        serial, time = live.added
         what = f"{self.image.digest} {object_id} {serial} {time.astimezone(UTC).isoformat()}"
         return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, what).int}"
 

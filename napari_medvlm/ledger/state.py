@@ -47,7 +47,7 @@ class LiveObject:
 
     Attributes
     ----------
-    made
+    added
         Serial and time of the entry that added it: an id may be used again, these are not.
     prompts
         Its live prompts by id, oldest first.
@@ -64,7 +64,7 @@ class LiveObject:
     """
 
     info: ObjectInfo
-    made: tuple[int, datetime]
+    added: tuple[int, datetime]
     prompts: Mapping[int, Prompt] = field(default_factory=dict)
     changed: int = 0
     prompted: int = 0

@@ -182,7 +182,7 @@ def test_a_sentence_goes_on_as_objects_of_the_segment_dock(scripted):
 
     scripted.asks("What is bright?")
     scripted.clicks(scripted.card.claims.rows[LEFT])
-    scripted.dock.reading.hand_over.click()
+    scripted.dock.reading.segment_button.click()
     segment = dock_of(scripted.viewer)
     scripted.waits(lambda: segment.session is not None and bool(segment.session.now.objects))
     scripted.waits(lambda: not segment.session.pending_prompts())

@@ -45,7 +45,7 @@ def test_a_series_is_written_without_its_patient(dock, qtbot, tmp_path, monkeypa
     dialog = QApplication.activeModalWidget()
     dialog.descriptions.setChecked(True)
     dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).click()
-    qtbot.waitUntil(lambda: "3 files were written" in dock.said.text(), timeout=300_000)
+    qtbot.waitUntil(lambda: "3 files were written" in dock.status.text(), timeout=300_000)
     made = pydicom.dcmread(next(out.iterdir()))
     assert (made.PatientIdentityRemoved, made.SeriesDescription) == ("YES", "AX")
     assert "Quxley" not in str(made)

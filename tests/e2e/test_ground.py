@@ -98,7 +98,7 @@ def test_a_region_goes_on_as_an_object_of_the_segment_dock(asker):
 
     asker.asks("liver")
     asker.dock.table.setCurrentItem(asker.dock.table.topLevelItem(0))
-    asker.dock.hand_on()
+    asker.dock.send_to_segment()
     segment = dock_of(asker.viewer)
     asker.waits(lambda: segment.session is not None and bool(segment.session.now.objects))
     asker.waits(lambda: not segment.session.pending_prompts())
@@ -284,7 +284,7 @@ def test_a_region_goes_to_the_image_that_it_was_found_in(asker):
     segment.image.choose(viewer.layers[-1])
     asker.waits(lambda: segment.session is not None and segment.session.volume is other)
     asker.dock.table.setCurrentItem(asker.dock.table.topLevelItem(0))
-    asker.dock.hand_on()
+    asker.dock.send_to_segment()
     volume = asker.dock.session.volume
     asker.waits(lambda: segment.session is not None and segment.session.volume is volume)
     asker.waits(lambda: bool(segment.session.now.objects))
@@ -307,7 +307,7 @@ def test_going_on_with_an_earlier_session_keeps_what_was_handed_on(asker):
     asker.waits(lambda: segment.resume._offered is not None)
     asker.asks("liver")
     asker.dock.table.setCurrentItem(asker.dock.table.topLevelItem(0))
-    asker.dock.hand_on()
+    asker.dock.send_to_segment()
     segment.resume.resume.click()
     asker.waits(lambda: segment.session is not None and len(segment.session.now.objects) == 2)
     names = [live.info.name for live in segment.session.now.objects.values()]

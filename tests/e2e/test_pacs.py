@@ -37,7 +37,7 @@ class Doctor:
         self.waits_for_work()
         self.dock.filters.search.click()
         self.waits_for_work()
-        self.waits(lambda: self.dock.said.text())
+        self.waits(lambda: self.dock.status.text())
 
     def unfolds(self):
         """Unfold the first study; its series by modality."""
@@ -83,7 +83,7 @@ def test_a_series_is_found_segmented_and_pushed_and_comes_back(
     signed_in.put(tmp_path)
     at_pacs.dock.filters.name.setText("secret")
     at_pacs.searches()
-    assert at_pacs.dock.said.text() == "1 study"
+    assert at_pacs.dock.status.text() == "1 study"
     series = at_pacs.unfolds()["CT"]
     at_pacs.waits(lambda: not series.icon(0).isNull())
     at_pacs.loads(series)
@@ -120,11 +120,11 @@ def test_a_series_is_found_segmented_and_pushed_and_comes_back(
     at_pacs.dock.tree.setCurrentItem(found["SR"])
     at_pacs.dock.load.click()
     at_pacs.waits(lambda: not at_pacs.dock.work.busy)
-    at_pacs.waits(lambda: "left" in at_pacs.dock.said.text())
-    assert "left kidney: " in at_pacs.dock.said.text()
+    at_pacs.waits(lambda: "left" in at_pacs.dock.status.text())
+    assert "left kidney: " in at_pacs.dock.status.text()
     volume_ml = mask.sum() * abs(np.linalg.det(session.volume.affine[:3, :3])) / 1000
-    assert f"volume {volume_ml:.2f} mL" in at_pacs.dock.said.text()
-    assert "kidney: Found: left kidney." in at_pacs.dock.said.text()
+    assert f"volume {volume_ml:.2f} mL" in at_pacs.dock.status.text()
+    assert "kidney: Found: left kidney." in at_pacs.dock.status.text()
     located = ground.session.located["kidney"]
     (back,) = located.grounding.regions
     assert (back.score, located.backend) == (0.75, "somebody")
@@ -153,7 +153,7 @@ def test_it_asks_to_sign_in_and_then_knows(doctor, orthanc, kept_logins, told):
     doctor.waits(lambda: kept_logins)
     doctor.waits_for_work()
     doctor.searches()
-    assert "No studies found" in dock.said.text()
+    assert "No studies found" in dock.status.text()
 
 
 def test_a_folder_is_searched_the_same_way(doctor, tmp_path):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
     from requests import Session
 
-Found = Mapping[str, Any]
+Match = Mapping[str, Any]
 """An item of an answer in DICOM's JSON: by tag."""
 
 CONNECT_S, READ_S = 5.0, 60.0
@@ -258,7 +258,7 @@ def _instances(client: DICOMwebClient, series: StudySeries) -> dict[str, int]:
         numbers |= new
 
 
-def _study(item: Found) -> Study:
+def _study(item: Match) -> Study:
     return Study(
         uid=_text(item, "study"),
         patient_name=_text(item, "name").replace("^", " ").strip(),
@@ -270,7 +270,7 @@ def _study(item: Found) -> Study:
     )
 
 
-def _series(study_uid: str, item: Found) -> StudySeries:
+def _series(study_uid: str, item: Match) -> StudySeries:
     return StudySeries(
         uid=_text(item, "series"),
         study_uid=study_uid,
@@ -281,12 +281,12 @@ def _series(study_uid: str, item: Found) -> StudySeries:
     )
 
 
-def _values(item: Found, name: str) -> list[Any]:
+def _values(item: Match, name: str) -> list[Any]:
     values = item.get(TAGS[name], {}).get("Value") or []
     return [value for value in values if value is not None]
 
 
-def _text(item: Found, name: str) -> str:
+def _text(item: Match, name: str) -> str:
     """The first value as text; of a person's name the one in Latin letters."""
     first = next(iter(_values(item, name)), "")
     if isinstance(first, Mapping):
@@ -294,7 +294,7 @@ def _text(item: Found, name: str) -> str:
     return str(first).strip()
 
 
-def _integer(item: Found, name: str) -> int | None:
+def _integer(item: Match, name: str) -> int | None:
     text = _text(item, name)
     return int(text) if text.lstrip("-").isdigit() else None
 

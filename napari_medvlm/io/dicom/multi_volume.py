@@ -1,4 +1,4 @@
-"""What tells several volumes at one place apart: echoes, time points, b-values."""
+"""What distinguishes several volumes at the same position: echoes, time points, b-values."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ def labels_of(header: Dataset, groups: list[Dataset]) -> dict[str, Label]:
     groups
         The functional groups of a frame: its own, then the shared ones; empty for a plain file.
     """
-    found = {keyword: _label(value_of(header, keyword)) for keyword in KEYWORDS}
+    labels = {keyword: _label(value_of(header, keyword)) for keyword in KEYWORDS}
     for group in reversed(groups):
-        found |= {keyword: _label(value) for keyword, value in _frame_values(group)}
-        found |= _dimensions(header, group)
-    return {keyword: label for keyword, label in found.items() if label}
+        labels |= {keyword: _label(value) for keyword, value in _frame_values(group)}
+        labels |= _dimensions(header, group)
+    return {keyword: label for keyword, label in labels.items() if label}
 
 
 def _frame_values(group: Dataset) -> Iterator[tuple[str, object]]:

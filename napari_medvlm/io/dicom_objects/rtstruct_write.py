@@ -158,7 +158,7 @@ def _roi(number: int, segment: Segment, frame: str) -> Dataset:
     roi = Dataset()
     roi.ROINumber, roi.ROIName = number, short(segment.name)
     roi.ReferencedFrameOfReferenceUID = frame
-    algorithm = "SEMIAUTOMATIC" if segment.by_hand else "AUTOMATIC"
+    algorithm = "SEMIAUTOMATIC" if segment.is_interactive else "AUTOMATIC"
     roi.ROIGenerationAlgorithm = "MANUAL" if segment.algorithm == MANUAL else algorithm
     roi.ROIGenerationDescription = short(f"{segment.algorithm} {segment.version}")
     return roi

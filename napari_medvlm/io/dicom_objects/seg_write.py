@@ -52,7 +52,7 @@ class Segment:
         The model as the session calls it, which may be a path: it is not written.
     weights
         SHA-256 of the model's weights; empty: there are none, or they are not here.
-    by_hand
+    is_interactive
         Whether a person placed the prompts.
     tracking_id
         What the object is called across studies; empty: its name.
@@ -67,7 +67,7 @@ class Segment:
     version: str = VERSION
     model: str = ""
     weights: str = ""
-    by_hand: bool = True
+    is_interactive: bool = True
     tracking_id: str = ""
     tracking_uid: str = ""
 
@@ -201,7 +201,7 @@ def _described(number: int, segment: Segment) -> SegmentDescription:
         segment_label=short(segment.name),
         segmented_property_category=term.category,
         segmented_property_type=term.kind,
-        algorithm_type="SEMIAUTOMATIC" if segment.by_hand else "AUTOMATIC",
+        algorithm_type="SEMIAUTOMATIC" if segment.is_interactive else "AUTOMATIC",
         algorithm_identification=hd.AlgorithmIdentificationSequence(
             name=short(segment.algorithm),
             family=codes.cid7162.ArtificialIntelligence,

@@ -79,7 +79,7 @@ class ScribblesLayer(PromptLayer[Scribble]):
     name: ClassVar[str] = "Scribbles (1: positive, 2: negative)"
     kinds: ClassVar[tuple[type[Any], ...]] = (Scribble,)
 
-    _found = False
+    _has_changed = False
     """Whether the last look at the layer found anything new."""
     _is_early = False
     """Whether something was announced and not found."""

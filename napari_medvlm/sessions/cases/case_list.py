@@ -77,7 +77,7 @@ class Case(_Value):
     results: tuple[str, ...] = ()
 
     @property
-    def place(self) -> tuple[str, ...]:
+    def key(self) -> tuple[str, ...]:
         """Where it is: two cases of the same place are the same case."""
         return self.server, self.study, self.path, self.series
 
@@ -186,12 +186,12 @@ class CaseList(_Value):
     def joined(self, others: Iterable[Case]) -> CaseList:
         """The list with the cases that it did not have, at its end, under names of their own."""
         cases = list(self.cases)
-        places = {case.place for case in cases}
+        places = {case.key for case in cases}
         taken = {case.name.casefold() for case in cases}
         for case in others:
-            if case.place not in places:
+            if case.key not in places:
                 name = free_name(case.name, taken)
-                places.add(case.place)
+                places.add(case.key)
                 taken.add(name.casefold())
                 cases.append(case.model_copy(update={"name": name}))
         return self.model_copy(update={"cases": tuple(cases)})

@@ -93,7 +93,7 @@ def _segments(names: dict[int, str], backend: str, model: str | None) -> dict[in
     return {
         value: Segment(
             name, color_of(value), algorithm=algorithm, model=model or "", weights=weights,
-            by_hand=False,
+            is_interactive=False,
         )
         for value, name in names.items()
     }  # fmt: skip

@@ -56,7 +56,7 @@ class ConversationView(QWidget):
         self._drawn: tuple[object, ...] = ()
         self.transcript = Transcript()
         self.in_picture = QCheckBox("Show in viewer")
-        self.hand_over = button(
+        self.segment_button = button(
             "Send to Segment",
             "Create objects from the regions of this sentence, to refine by clicks.",
         )
@@ -144,7 +144,7 @@ class ConversationView(QWidget):
 
     def _on_lit(self) -> None:
         self.transcript.light(self.shown, self.chosen)
-        self.hand_over.setEnabled(self.chosen is not None)
+        self.segment_button.setEnabled(self.chosen is not None)
 
     def _on_region(self, claim: int) -> None:
         if self._layers is not None:
@@ -199,7 +199,7 @@ class ConversationView(QWidget):
         )
         row = QHBoxLayout()
         row.addWidget(self.in_picture, 1)
-        row.addWidget(self.hand_over)
+        row.addWidget(self.segment_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.transcript, 1)
@@ -210,7 +210,7 @@ class ConversationView(QWidget):
         self._stream_due.setInterval(STREAM_MS)
         self._stream_due.timeout.connect(guarded(self._stream))
         self.in_picture.toggled.connect(guarded(self._show_in_picture))
-        on_click(self.hand_over, self._send_to_segment)
+        on_click(self.segment_button, self._send_to_segment)
         transcript_view = self.transcript
         transcript_view.chosen.connect(guarded(self.show_exchange))
         transcript_view.claim_chosen.connect(guarded(self.choose))

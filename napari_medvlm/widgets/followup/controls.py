@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
-from napari_medvlm.layers.convert import role
+from napari_medvlm.data.errors import GeometryMismatch
+from napari_medvlm.data.geometry.grid import Grid, same_grid
+from napari_medvlm.layers.convert import labels_and_grid, role
+from napari_medvlm.layers.pairing.pairing_layers import PairedStudies
+from napari_medvlm.sessions.followup.follow import parsed_dates, study_dates
+from napari_medvlm.sessions.followup.followed import FollowUp
 from napari_medvlm.widgets.followup.table import LesionTable
 from napari_medvlm.widgets.parts.buttons import button, row_of
 from napari_medvlm.widgets.parts.job_bar import JobBar
@@ -57,6 +63,59 @@ class FollowUpControls(QWidget):
             "Save reports…", "Save DICOM SEG and SR of both studies, when all points are decided."
         )
         self._lay_out()
+
+    @property
+    def parsed_dates(self) -> tuple[date, date] | None:
+        """The dates of the prior and the current study; None if no dates are entered.
+
+        Raises
+        ------
+        InvalidPrompt
+            If the text is not two dates, or the second is not later.
+        """
+        text = self.dates.text().strip()
+        return parsed_dates(text) if text else None
+
+    def show_pair(self, studies: PairedStudies | None) -> None:
+        """Show the paired studies and their dates, and choose the labels of the prior."""
+        if studies is None:
+            self.pair.tell(NOT_PAIRED)
+            return
+        self.pair.tell(f"{studies.prior.name} → {studies.current.name}")
+        dates = study_dates(studies.prior, studies.current)
+        self.dates.setText("" if dates is None else ", ".join(d.isoformat() for d in dates))
+        self._choose_lesions(studies.prior.grid)
+
+    def show_state(self, *, is_paired: bool, has_review: bool, result: FollowUp | None) -> None:
+        """Enable what can be pressed.
+
+        Parameters
+        ----------
+        is_paired
+            Whether two studies are registered.
+        has_review
+            Whether points are proposed.
+        result
+            What the table shows, if anything.
+        """
+        is_idle = not self.job.busy
+        self.propose_button.setEnabled(is_idle and is_paired)
+        for widget in (self.accept_button, self.gone_button, self.all_button):
+            widget.setEnabled(is_idle and has_review)
+        self.csv_button.setEnabled(result is not None)
+        has_masks = result is not None and result.masks is not None
+        self.report_button.setEnabled(is_idle and has_masks)
+
+    def _choose_lesions(self, grid: Grid) -> None:
+        """Choose the first labels that have the grid of the prior."""
+        for index in range(self.lesions.count()):
+            try:
+                _, its_grid = labels_and_grid(self.lesions.itemData(index))
+            except (GeometryMismatch, ValueError):
+                continue
+            if same_grid(its_grid, grid):
+                self.lesions.setCurrentIndex(index)
+                return
 
     def _lay_out(self) -> None:
         form = QFormLayout()

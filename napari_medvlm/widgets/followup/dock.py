@@ -8,40 +8,38 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QVBoxLayout
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.data.errors import GeometryMismatch, InvalidImage, InvalidPrompt
-from napari_medvlm.data.geometry.grid import same_grid
-from napari_medvlm.layers.convert import labels_and_grid, named_labels_of
+from napari_medvlm.data.errors import InvalidImage, InvalidPrompt
+from napari_medvlm.layers.convert import named_labels_of
 from napari_medvlm.layers.label_names import names_of
 from napari_medvlm.layers.orientation import go_to
 from napari_medvlm.layers.pairing.pairing_layers import PairedStudies
-from napari_medvlm.layers.pairing.proposed_points import ProposedPoint, ProposedPoints
+from napari_medvlm.layers.pairing.proposed_points import ProposedPoints
 from napari_medvlm.sessions.followup.comparison import RowOptions
-from napari_medvlm.sessions.followup.follow import parsed_dates, study_dates
 from napari_medvlm.sessions.followup.followed import FollowUp
 from napari_medvlm.sessions.followup.gone_edits import GoneEdits
 from napari_medvlm.sessions.followup.matching import Studies
-from napari_medvlm.sessions.followup.review import (
-    CurrentObject,
-    Decision,
-    LesionReview,
-    review_of,
-)
+from napari_medvlm.sessions.followup.review import Decision, LesionReview, review_of
 from napari_medvlm.sessions.followup.segmenting import Segmenter
 from napari_medvlm.sessions.segment.edits import NewObject
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.followup.controls import NOT_PAIRED, FollowUpControls
+from napari_medvlm.widgets.followup.current_objects import CurrentObjects
 from napari_medvlm.widgets.followup.exports import export_reports, export_table
+from napari_medvlm.widgets.followup.lesion_states import (
+    lesion_states,
+    proposed_points,
+    summary_text,
+)
 from napari_medvlm.widgets.parts.buttons import on_click
 from napari_medvlm.widgets.register.commands import register_dock_of
 from napari_medvlm.widgets.runtime.dock import Dock
 from napari_medvlm.widgets.runtime.notify import guarded
-from napari_medvlm.widgets.runtime.threads import DeferredCalls, MainThreadQueue, in_background
+from napari_medvlm.widgets.runtime.threads import DeferredCalls, in_background
 from napari_medvlm.widgets.segment.commands import dock_of
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-PROPOSED, MAYBE_GONE, PENDING = "proposed", "gone?", "…"
 REFRESH_MS = 150
 
 
@@ -65,7 +63,6 @@ class FollowUpDock(Dock):
         self.result: FollowUp | None = None
         self._points: ProposedPoints | None = None
         self._gone: GoneEdits | None = None
-        self._session: SegmentationSession | None = None
         self._version = 0
         self._register = register_dock_of(napari_viewer)
         self._segment = dock_of(napari_viewer)
@@ -74,22 +71,17 @@ class FollowUpDock(Dock):
         layout = QVBoxLayout(self.body)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.controls)
-        self._changed = MainThreadQueue(lambda _: self._refresh.begin(REFRESH_MS), self)
+        self._objects = CurrentObjects(self._segment, self)
         self._refresh = DeferredCalls(self, self.refresh)
         self._connect()
         self._on_pairing(self._register.studies)
-        self._watch(self._segment.session)
 
     def close_dock(self) -> None:
         """Stop what runs and remove the proposed points; objects stay."""
         self.job.cancel()
         self._end()
-        self._watch(None)
-        for signal, slot in (
-            (self._register.pairing_changed, self._on_pairing),
-            (self._segment.session_changed, self._watch),
-        ):
-            signal.disconnect(slot)
+        self._objects.close()
+        self._register.pairing_changed.disconnect(self._on_pairing)
 
     def propose(self) -> None:
         """Locate the lesions of the prior in the current image."""
@@ -110,8 +102,8 @@ class FollowUpDock(Dock):
 
     def accept(self, values: Sequence[int]) -> None:
         """Segment lesions at their proposed points; those that look gone become gone."""
-        review, session = self._review(), self._open_session()
-        uids = self._tracking_uids()
+        review, session = self._review(), self._objects.require_session()
+        uids = self._objects.tracking_uids
         asked = [v for v in values if review.decision(v, uids) is Decision.PROPOSED]
         gone = [v for v in asked if review.proposal(v).is_gone]
         self._mark_gone(gone, True)
@@ -133,10 +125,10 @@ class FollowUpDock(Dock):
 
     def mark_gone(self, values: Sequence[int]) -> None:
         """Mark lesions as gone, or take that back; the object of an accepted one is removed."""
-        review, uids = self._review(), self._tracking_uids()
+        review, uids = self._review(), self._objects.tracking_uids
         decisions = {value: review.decision(value, uids) for value in values}
         for value in [v for v in values if decisions[v] is Decision.ACCEPTED]:
-            self._open_session().remove_objects(*self._object_ids(value))
+            self._objects.remove(review.proposal(value).lesion.tracking_uid)
         self._mark_gone([v for v in values if decisions[v] is not Decision.GONE], True)
         self._mark_gone([v for v in values if decisions[v] is Decision.GONE], False)
         self._refresh.begin()
@@ -155,8 +147,8 @@ class FollowUpDock(Dock):
         if review is None:
             return
         self._version += 1
-        version, objects = self._version, self._objects()
-        options = RowOptions(self.table.nodes, self._dates())
+        version, objects = self._version, self._objects.listed()
+        options = RowOptions(self.table.nodes, self.controls.parsed_dates)
         others = self.controls.others.isChecked()
         self._show_points()
 
@@ -186,16 +178,18 @@ class FollowUpDock(Dock):
             return review.new_objects(values, segmenter, backtest=backtest, progress=progress)
 
         def add(objects: tuple[NewObject, ...]) -> None:
-            if session is self._session:
+            if session is self._objects.session:
                 session.add_objects(objects)
 
         self.job.start(work, add, "Segmenting")
 
     def _on_proposed(self, review: LesionReview) -> None:
         self._end()
-        self._register.show_current()
+        self._register.comparison.show_current()
         self.review = review
-        self._gone = self._segment.row.other_edits = GoneEdits(review, self._last_edit)
+        self._objects.study = review.studies.current
+        edits = GoneEdits(review, lambda: self._objects.last_edit)
+        self._gone = self._segment.row.other_edits = edits
         self._gone.changed.connect(self._on_gone)
         self._points = points = ProposedPoints(self.viewer, review.studies.current)
         points.moved.connect(guarded(self._on_moved))
@@ -229,42 +223,14 @@ class FollowUpDock(Dock):
     def _on_pairing(self, studies: PairedStudies | None) -> None:
         """Start again with another pairing, as the points depend on it."""
         self._end()
-        if studies is None:
-            self.controls.pair.tell(NOT_PAIRED)
-        else:
-            self.controls.pair.tell(f"{studies.prior.name} → {studies.current.name}")
-            dates = study_dates(studies.prior, studies.current)
-            self.controls.dates.setText(
-                "" if dates is None else ", ".join(d.isoformat() for d in dates)
-            )
-            self._choose_lesions(studies)
+        self.controls.show_pair(studies)
         self._show_state()
-
-    def _choose_lesions(self, studies: PairedStudies) -> None:
-        for index in range(self.controls.lesions.count()):
-            layer = self.controls.lesions.itemData(index)
-            try:
-                _, grid = labels_and_grid(layer)
-            except (GeometryMismatch, ValueError):
-                continue
-            if same_grid(grid, studies.prior.grid):
-                self.controls.lesions.setCurrentIndex(index)
-                return
-
-    def _watch(self, session: SegmentationSession | None) -> None:
-        """Follow the objects of the session that the Segment dock has open."""
-        if self._session is not None:
-            self._session.changed.disconnect(self._changed)
-        self._session = session
-        if session is not None:
-            session.changed.connect(self._changed)
-        self._refresh.begin(REFRESH_MS)
 
     def _end(self) -> None:
         points, self._points = self._points, None
         self._gone = self._segment.row.other_edits = None
         self._segment.row.refresh()
-        self.review = self.result = None
+        self.review = self.result = self._objects.study = None
         if points is not None:
             points.close()
         self.table.show_lesions((), {})
@@ -272,87 +238,22 @@ class FollowUpDock(Dock):
         self._show_state()
 
     def _show_points(self) -> None:
-        review, uids = self._review(), self._tracking_uids()
-        shown = {
-            v: ProposedPoint(
-                review.proposal(v).lesion.name
-                + (f" ({MAYBE_GONE})" if review.proposal(v).is_gone else ""),
-                review.proposal(v).point_mm,
-            )
-            for v in review.values
-            if review.decision(v, uids) is Decision.PROPOSED and not review.proposal(v).is_outside
-        }
         if self._points is not None:
-            self._points.show(shown)
+            self._points.show(proposed_points(self._review(), self._objects.tracking_uids))
 
     def _show_result(self, result: FollowUp) -> None:
         self.result = result
-        review, uids = self._review(), self._tracking_uids()
-        states = {Decision.PROPOSED: PROPOSED, Decision.ACCEPTED: PENDING, Decision.GONE: "gone"}
-        shown = {v: states[review.decision(v, uids)] for v in review.values}
-        for value in [v for v in review.values if shown[v] == PROPOSED]:
-            if review.proposal(value).is_gone:
-                shown[value] = MAYBE_GONE
-        self.table.show_lesions(result.lesions, shown)
-        before, now = result.sum_mm
-        after = "not measured" if now is None else f"{now:.1f} mm"
-        lines = [f"Sum of diameters {before:.1f} mm → {after}: {result.category} (RECIST 1.1)"]
-        self.controls.summary.tell("\n".join([*lines, *result.notes]))
+        states = lesion_states(self._review(), self._objects.tracking_uids)
+        self.table.show_lesions(result.lesions, states)
+        self.controls.summary.tell(summary_text(result))
         self._show_state()
 
     def _show_state(self) -> None:
-        is_idle, has_review = not self.job.busy, self.review is not None
-        self.controls.propose_button.setEnabled(is_idle and self._register.studies is not None)
-        for widget in (
-            self.controls.accept_button,
-            self.controls.gone_button,
-            self.controls.all_button,
-        ):
-            widget.setEnabled(is_idle and has_review)
-        self.controls.csv_button.setEnabled(self.result is not None)
-        has_masks = self.result is not None and self.result.masks is not None
-        self.controls.report_button.setEnabled(is_idle and has_masks)
-
-    def _objects(self) -> list[CurrentObject]:
-        session = self._current_session()
-        if session is None:
-            return []
-        return [
-            CurrentObject(live.info.name, session.own_mask(i), session.ledger.uid_of(i))
-            for i, live in session.now.objects.items()
-        ]
-
-    def _last_edit(self) -> int:
-        """Serial number of the session's last live edit; 0: there is none."""
-        session = self._current_session()
-        live = () if session is None else session.ledger.entries
-        return live[-1].serial if live else 0
-
-    def _tracking_uids(self) -> set[str]:
-        session = self._current_session()
-        objects = () if session is None else session.now.objects
-        return set() if session is None else {session.ledger.uid_of(i) for i in objects}
-
-    def _object_ids(self, value: int) -> list[int]:
-        session, uid = self._open_session(), self._review().proposal(value).lesion.tracking_uid
-        return [i for i in session.now.objects if session.ledger.uid_of(i) == uid]
-
-    def _current_session(self) -> SegmentationSession | None:
-        """The session of the Segment dock, if it is about the current study."""
-        session, review = self._session, self.review
-        if session is None or review is None:
-            return None
-        is_current = session.ledger.image.digest == review.studies.current.digest
-        return session if is_current else None
-
-    def _open_session(self) -> SegmentationSession:
-        session = self._current_session()
-        if session is None:
-            raise InvalidImage(
-                "The Segment dock has another image open.",
-                f"Choose {self._review().studies.current.name} in the Segment dock.",
-            )
-        return session
+        self.controls.show_state(
+            is_paired=self._register.studies is not None,
+            has_review=self.review is not None,
+            result=self.result,
+        )
 
     def _paired(self) -> PairedStudies:
         if self._register.studies is None:
@@ -368,10 +269,6 @@ class FollowUpDock(Dock):
         if self.result is None:
             raise InvalidImage("Nothing is measured yet.", "Press Propose points first.")
         return self.result
-
-    def _dates(self) -> Any:
-        text = self.controls.dates.text().strip()
-        return parsed_dates(text) if text else None
 
     def _connect(self) -> None:
         controls = self.controls
@@ -390,7 +287,7 @@ class FollowUpDock(Dock):
         controls.dates.editingFinished.connect(self._refresh.begin)
         self.job.busy_changed.connect(self._show_state)
         self._register.pairing_changed.connect(self._on_pairing)
-        self._segment.session_changed.connect(self._watch)
+        self._objects.changed.connect(lambda: self._refresh.begin(REFRESH_MS))
 
     def _accept_selected(self) -> None:
         self.accept(self.table.selected)

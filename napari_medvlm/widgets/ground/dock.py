@@ -125,7 +125,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self._layers.choose(key)
         self._tell_details(shown)
 
-    def hand_on(self) -> None:
+    def send_to_segment(self) -> None:
         """Make objects of the Segment dock of the regions in the selected rows."""
         from napari_medvlm.widgets.segment.commands import dock_of
 
@@ -210,7 +210,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.quality.look_at(None)
         self._refresh()
 
-    # What the session tells.
+    # Signals of the session.
 
     def _refresh(self) -> None:
         """Show what there is above the threshold, in the table and in the layers."""
@@ -336,7 +336,7 @@ class GroundDock(SessionDock[GroundingSession]):
             (
                 "Send to Segment",
                 "Create objects from the selected rows, to refine by clicks.",
-                self.hand_on,
+                self.send_to_segment,
             ),
             (
                 "Clear",
@@ -365,7 +365,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.overlap.changed.connect(lambda: self._filter_due.start())
         self.heatmap_threshold.changed.connect(lambda: self._filter_due.start())
         self.table.chosen.connect(guarded(self.choose))
-        self.report.found.connect(guarded(self._on_report))
+        self.report.findings_extracted.connect(guarded(self._on_report))
         self.reference.changed.connect(guarded(self._refresh))
 
 

@@ -18,11 +18,11 @@ class ReportTab(QWidget):
 
     Attributes
     ----------
-    found
+    findings_extracted
         The phrases of the findings that the report says are there, a list of texts.
     """
 
-    found = Signal(list)
+    findings_extracted = Signal(list)
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class ReportTab(QWidget):
         if not self.findings:
             self.denied.setText("No findings recognised in this text.")
         self.color({})
-        self.found.emit(there)
+        self.findings_extracted.emit(there)
 
     def _on_edited(self) -> None:
         """What was found stands elsewhere now."""

@@ -16,7 +16,7 @@ from napari_medvlm.io.dicom_objects.deidentify import Exported
 from napari_medvlm.layers import series_in, series_volumes
 from napari_medvlm.sessions.export.dicom import Results, results_of
 from napari_medvlm.widgets.models.server_banner import ServerBanner
-from napari_medvlm.widgets.other_docks import bring_in, said_of
+from napari_medvlm.widgets.other_docks import bring_in, evaluations_of
 from napari_medvlm.widgets.pacs.deidentify_dialog import DeidentifyDialog, DeidentifyOptions
 from napari_medvlm.widgets.pacs.filters import Filters
 from napari_medvlm.widgets.pacs.open_series import Opened, open_series
@@ -51,9 +51,9 @@ class PacsDock(Dock):
         self.banner = ServerBanner("Searches and objects", ASKED)
         self.filters = Filters()
         self.tree = StudyTree()
-        self.said = PlainLabel()
-        self.said.setWordWrap(True)
-        self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status = PlainLabel()
+        self.status.setWordWrap(True)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.load = button("Load", "Open the selected series in the viewer. (Double-click)")
         self.give = button(
             "De-identify…", "Save a de-identified copy of the selected series, for sharing."
@@ -70,7 +70,7 @@ class PacsDock(Dock):
     def search(self, query: Query) -> None:
         """Look for studies."""
         archive = self._archive()
-        self.said.clear()
+        self.status.clear()
         self.work.start(
             lambda progress: archive.studies(query, progress), self._on_studies, "Searching"
         )
@@ -80,7 +80,7 @@ class PacsDock(Dock):
         archive = self._archive()
         self.work.start(
             lambda _: archive.series(study),
-            lambda found: self._on_series(archive, study, found),
+            lambda results: self._on_series(archive, study, results),
             "Listing series",
         )
 
@@ -103,8 +103,9 @@ class PacsDock(Dock):
             raise CannotSave(
                 "There are no objects to push.", "Segment an image in the Segment dock first."
             )
-        said = said_of(self.viewer, dock.session.ledger.image)
-        self._ask_to_push(archive, results_of(dock.session, said))
+        evaluations = evaluations_of(self.viewer, dock.session.ledger.image)
+        rulers = dock.folds.measure.rulers_drawn
+        self._ask_to_push(archive, results_of(dock.session, evaluations, rulers))
 
     def give_away(self, series: StudySeries) -> None:
         """Ask how, and write a series without the patient's identity into a new folder."""
@@ -120,20 +121,22 @@ class PacsDock(Dock):
 
     # What comes back.
 
-    def _on_studies(self, found: tuple[Study, ...]) -> None:
+    def _on_studies(self, results: tuple[Study, ...]) -> None:
         self._drawing.set()
-        self.tree.show_studies(found)
-        some = "1 study" if len(found) == 1 else f"{len(found)} studies"
-        self.said.setText(some if found else "No studies found. Use fewer filters or another date.")
+        self.tree.show_studies(results)
+        some = "1 study" if len(results) == 1 else f"{len(results)} studies"
+        self.status.setText(
+            some if results else "No studies found. Use fewer filters or another date."
+        )
 
-    def _on_series(self, archive: Archive, study: Study, found: tuple[StudySeries, ...]) -> None:
-        self.tree.show_series(study, found)
+    def _on_series(self, archive: Archive, study: Study, results: tuple[StudySeries, ...]) -> None:
+        self.tree.show_series(study, results)
         self._drawing.set()
         self._drawing = stop = Event()
         self.destroyed.connect(stop.set)
 
         def draw() -> None:
-            for series in found:
+            for series in results:
                 if stop.is_set():
                     return
                 thumbnail_bytes = archive.thumbnail(series)
@@ -146,22 +149,22 @@ class PacsDock(Dock):
         for series, thumbnail_bytes in drawn:
             self.tree.show_picture(series, thumbnail_bytes)
 
-    def _on_loaded(self, found: Opened) -> None:
-        if found.problem is not None:
-            title = found.series.description
-            choices = ask_choice(found.problem, found.choices, title, self.window())
+    def _on_loaded(self, opened: Opened) -> None:
+        if opened.problem is not None:
+            title = opened.series.description
+            choices = ask_choice(opened.problem, opened.choices, title, self.window())
             if choices is not None:
-                self.load_series(found.series, choices)
+                self.load_series(opened.series, choices)
             return
         from napari.layers import Layer
 
-        for data in found.layers:
+        for data in opened.layers:
             self.viewer.add_layer(Layer.create(*data))
-        bring_in(self.viewer, found.about, found.evaluations)
-        self.said.setText("\n".join(found.lines))
+        bring_in(self.viewer, opened.about, opened.evaluations)
+        self.status.setText("\n".join(opened.lines))
 
     def _on_given(self, exported: Exported) -> None:
-        self.said.setText("\n".join(exported.lines))
+        self.status.setText("\n".join(exported.lines))
         for warning in exported.warnings:
             warn(warning)
 
@@ -210,7 +213,7 @@ class PacsDock(Dock):
         for part in (self.servers, self.banner, self.filters):
             layout.addWidget(part)
         layout.addWidget(self.tree, 1)
-        layout.addWidget(self.said)
+        layout.addWidget(self.status)
         layout.addLayout(row)
         layout.addWidget(self.work)
 
@@ -239,7 +242,7 @@ class PacsDock(Dock):
         self.work.cancel()
         self._drawing.set()
         self.tree.clear()
-        self.said.clear()
+        self.status.clear()
         self.banner.look_up(self.servers.url)
         self._allow()
 

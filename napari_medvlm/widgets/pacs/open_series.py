@@ -44,7 +44,7 @@ class Opened:
     notes
         What was left out or changed in reading, a sentence each.
     evaluations, about
-        What a report tells beyond measurements, and the UIDs of the series that it rests on.
+        Content of a report besides measurements, and the UIDs of the series that it rests on.
     """
 
     series: StudySeries
@@ -59,8 +59,8 @@ class Opened:
     @property
     def lines(self) -> tuple[str, ...]:
         """What a report says, an object, a finding or an answer a line; and the notes."""
-        said = (f"{e.question}: {e.sentence}" for e in self.evaluations)
-        return (*map(_line, self.values), *said, *self.notes)
+        lines = (f"{e.question}: {e.sentence}" for e in self.evaluations)
+        return (*map(_line, self.values), *lines, *self.notes)
 
 
 def open_series(
@@ -100,7 +100,7 @@ def open_series(
     return Opened(
         series,
         values=tuple(value for file in files for value in read_sr(file)),
-        evaluations=tuple(said for file in files for said in read_evaluations(file)),
+        evaluations=tuple(item for file in files for item in read_evaluations(file)),
         about=tuple(uid for file in files for uid in series_of_report(file)),
     )
 

@@ -127,9 +127,9 @@ class ServerRow(QWidget):
         url = self.url
         if url is None:
             raise ArchiveError("No server is selected.", "Select a server in the list first.")
-        in_background(lambda: keep_login(url, Login(user, secret)), guarded(self._on_kept))
+        in_background(lambda: keep_login(url, Login(user, secret)), guarded(self._on_stored))
 
-    def _on_kept(self, in_keyring: bool) -> None:
+    def _on_stored(self, in_keyring: bool) -> None:
         if not in_keyring:
             show_message(
                 "This system has no keyring: you will be asked to sign in again next time."

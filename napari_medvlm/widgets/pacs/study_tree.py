@@ -1,4 +1,4 @@
-"""The studies that were found, and their series with pictures."""
+"""The studies of a search, and their series with pictures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StudyTree(QTreeWidget):
         self.itemDoubleClicked.connect(self._on_double_click)
 
     def show_studies(self, studies: Sequence[Study]) -> None:
-        """Show what was found, in place of what was there."""
+        """Show the studies of a search instead of the former ones."""
         self.clear()
         for study in studies:
             count = "" if study.series is None else f"{study.series} series"
@@ -57,13 +57,13 @@ class StudyTree(QTreeWidget):
             self.addTopLevelItem(item)
         self._fit()
 
-    def show_series(self, study: Study, found: Sequence[StudySeries]) -> None:
+    def show_series(self, study: Study, listed: Sequence[StudySeries]) -> None:
         """Show the series of a study below it."""
         item = self._item_of(study)
         if item is None:
             return
         item.takeChildren()
-        for series in found:
+        for series in listed:
             count = "" if series.images is None else f"{series.images} files"
             number = "" if series.number is None else str(series.number)
             name = series.description or "no description"

@@ -23,11 +23,11 @@ def register_dock_of(viewer: napari.Viewer) -> RegisterDock:
 @guarded
 def blink(viewer: napari.Viewer) -> None:
     """Show the registered prior instead of the current image, or the other way round."""
-    register_dock_of(viewer).blink()
+    register_dock_of(viewer).comparison.blink()
 
 
 @guarded
 def side_by_side(viewer: napari.Viewer) -> None:
-    """Show the registered prior beside the current image, or over it again."""
-    dock = register_dock_of(viewer)
-    dock.show_beside(not dock.beside.isChecked())
+    """Show the registered prior next to the current image, or over it again."""
+    comparison = register_dock_of(viewer).comparison
+    comparison.show_beside(not comparison.beside.isChecked())

@@ -25,7 +25,7 @@ from napari_medvlm.layers.orientation import go_to
 from napari_medvlm.layers.ruler_layer import RulerLayer
 from napari_medvlm.sessions.export.measurements import Measurements
 from napari_medvlm.sessions.segment.session import SegmentationSession
-from napari_medvlm.widgets.other_docks import said_of
+from napari_medvlm.widgets.other_docks import evaluations_of
 from napari_medvlm.widgets.parts import dialogs
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.runtime.notify import guarded, show_message
@@ -72,9 +72,7 @@ class MeasurePanel(QWidget):
             self._lines.close()
         self._measurements = None if session is None else Measurements(session)
         self._lines = (
-            None
-            if session is None
-            else RulerLayer(self._viewer, session.volume.grid, self._show_rulers)
+            None if session is None else RulerLayer(self._viewer, session.volume, self._show_rulers)
         )
         self._busy = self._again = False
         self._show({})
@@ -123,8 +121,9 @@ class MeasurePanel(QWidget):
         name = f"{measurements.session.volume.name}_report.dcm"
         path = dialogs.ask_where_to_save(self, "Export report", name, "DICOM report (*.dcm)")
         if path is not None:
-            evaluations = said_of(self._viewer, measurements.session.ledger.image)
-            self._write(lambda: measurements.write_report(path, evaluations))
+            evaluations = evaluations_of(self._viewer, measurements.session.ledger.image)
+            rulers = self.rulers_drawn
+            self._write(lambda: measurements.write_report(path, evaluations, rulers))
 
     def draw(self, mode: str) -> None:
         """Have the mouse draw lines or angles, in one of napari's modes."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from napari_medvlm.data.errors import InvalidImage, InvalidPrompt
+from napari_medvlm.data.measurements.ruler import Ruler
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.export.masks import write_objects
 from napari_medvlm.sessions.export.session_report import write_page
@@ -49,6 +50,8 @@ class SessionRow(QWidget):
         The `Ledger` of the session file that a person chose.
     other_edits
         Edits of another dock that come before the session's where they were made after them.
+    rulers
+        Returns the distances and angles that the page lists.
     """
 
     opened = Signal(object)
@@ -56,6 +59,7 @@ class SessionRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.other_edits: OtherEdits | None = None
+        self.rulers: Callable[[], Sequence[Ruler]] = tuple
         self._session: SegmentationSession | None = None
         self._buttons: dict[str, QPushButton] = {}
         layout = QGridLayout(self)
@@ -102,18 +106,18 @@ class SessionRow(QWidget):
         if self.other_edits is not None and self.other_edits.undo_title is not None:
             self.other_edits.undo()
             return
-        self._open_one().undo()
+        self._open_session().undo()
 
     def redo(self) -> None:
         """Bring back the gesture that was taken back last."""
         if self.other_edits is not None and self.other_edits.redo_title is not None:
             self.other_edits.redo()
             return
-        self._open_one().redo()
+        self._open_session().redo()
 
     def save_mask(self) -> None:
         """Ask for a file and write the objects."""
-        session = self._open_one()
+        session = self._open_session()
         if not session.now.objects:
             raise InvalidPrompt("There is no object to save.", "Add prompts to segment one first.")
         name = f"{session.volume.name}_mask.nii.gz"
@@ -128,7 +132,7 @@ class SessionRow(QWidget):
 
     def save_session(self) -> None:
         """Ask for a file and write all prompts."""
-        session = self._open_one()
+        session = self._open_session()
         name = f"{session.volume.name}_session.json"
         path = dialogs.ask_where_to_save(self, "Save session", name, dialogs.SESSION)
         if path is not None:
@@ -137,23 +141,24 @@ class SessionRow(QWidget):
 
     def save_report(self) -> None:
         """Ask for a file and write a page about the objects."""
-        session = self._open_one()
+        session = self._open_session()
         name = f"{session.volume.name}_report.html"
         path = dialogs.ask_where_to_save(self, "Save report", name, dialogs.PAGES)
         if path is not None:
+            rulers = self.rulers()
             in_background(
-                lambda: write_page(path, session),
+                lambda: write_page(path, session, rulers),
                 guarded(lambda written: show_message(f"Saved: {written.name}")),
             )
 
     def open_session(self) -> None:
         """Ask for a session file of this image and go on with it."""
-        self._open_one()
+        self._open_session()
         path = dialogs.ask_what_to_open(self, "Open session", dialogs.SESSIONS)
         if path is not None:
             self.opened.emit(Ledger.load(path))
 
-    def _open_one(self) -> SegmentationSession:
+    def _open_session(self) -> SegmentationSession:
         if self._session is None:
             raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
         return self._session

@@ -107,7 +107,7 @@ def test_joined_lists_keep_what_they_had_and_all_names_differ(known, found):
     joined = known.joined(found)
     assert joined.cases[: len(known.cases)] == known.cases
     assert len({c.name.casefold() for c in joined.cases}) == len(joined.cases)
-    assert {c.place for c in found} <= {c.place for c in joined.cases}
+    assert {c.key for c in found} <= {c.key for c in joined.cases}
     assert joined.joined(found) == joined
 
 

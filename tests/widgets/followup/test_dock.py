@@ -72,7 +72,7 @@ def dock(make_napari_viewer, qtbot):
 def proposed(dock, qtbot):
     dock.controls.propose_button.click()
     qtbot.waitUntil(
-        lambda: dock.result is not None and dock._current_session() is not None, timeout=WAIT_MS
+        lambda: dock.result is not None and dock._objects.session is not None, timeout=WAIT_MS
     )
     return dock
 
@@ -106,13 +106,13 @@ def test_lesions_of_the_prior_are_proposed_as_hollow_points_and_nothing_is_accep
     assert_allclose(layer.data[:2], [CENTERS["a"], CENTERS["b"]], atol=1.0)
     assert_allclose(layer.face_color[:, 3], 0)
     assert not proposed.viewer.layers["prior (registered)"].visible
-    assert not proposed._current_session().now.objects
+    assert not proposed._objects.session.now.objects
     assert "not measured" in proposed.controls.summary.text()
 
 
 def test_accepted_points_are_segmented_measured_and_undone_with_the_session(proposed, qtbot):
     accept_all(proposed, qtbot)
-    session = proposed._current_session()
+    session = proposed._objects.session
     assert [live.info.name for live in session.now.objects.values()] == ["a", "b"]
     uids = {proposed.review.proposal(v).lesion.tracking_uid for v in (1, 2)}
     assert {session.ledger.uid_of(i) for i in session.now.objects} == uids
@@ -135,8 +135,8 @@ def test_enter_accepts_and_delete_marks_the_selected_lesion_as_gone(proposed, qt
     waits_for(proposed, qtbot, {"a": "proposed", "b": "grown", "c": "gone?"})
     QTest.keyClick(proposed.table, Qt.Key.Key_Delete)
     waits_for(proposed, qtbot, {"a": "proposed", "b": "gone", "c": "gone?"})
-    assert not proposed._current_session().now.objects
-    proposed._current_session().undo()
+    assert not proposed._objects.session.now.objects
+    proposed._objects.session.undo()
     waits_for(proposed, qtbot, {"a": "proposed", "b": "grown", "c": "gone?"})
 
 

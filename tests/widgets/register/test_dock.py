@@ -53,9 +53,12 @@ def names(dock):
 
 
 def test_the_last_two_images_are_chosen_and_nothing_is_paired(dock):
-    assert (dock.current.layer.name, dock.prior.layer.name) == ("current", "prior")
-    assert not dock.blink_button.isEnabled()
-    assert "then register" in dock.quality.text()
+    assert (dock.controls.current.layer.name, dock.controls.prior.layer.name) == (
+        "current",
+        "prior",
+    )
+    assert not dock.comparison.blink_button.isEnabled()
+    assert "then register" in dock.controls.quality.text()
 
 
 def test_the_registered_prior_is_shown_without_resampling_and_removed_again(paired):
@@ -65,8 +68,11 @@ def test_the_registered_prior_is_shown_without_resampling_and_removed_again(pair
     corner = volume_of(layer).affine[:3, 3]
     assert_allclose(corner, (0, 0, 0), atol=1.0)  # of a prior that lies 6 mm behind
     assert not paired.viewer.layers["prior"].visible
-    assert "Rigid" in paired.quality.text()
-    assert [paired.prior.itemText(k) for k in range(paired.prior.count())] == ["prior", "current"]
+    assert "Rigid" in paired.controls.quality.text()
+    assert [paired.controls.prior.itemText(k) for k in range(paired.controls.prior.count())] == [
+        "prior",
+        "current",
+    ]
     paired.remove_pairing()
     assert names(paired) == ["prior", "current"]
     assert paired.viewer.layers["prior"].visible
@@ -75,25 +81,25 @@ def test_the_registered_prior_is_shown_without_resampling_and_removed_again(pair
 def test_blink_checkerboard_and_subtraction(paired):
     commands.blink(paired.viewer)
     assert not paired.viewer.layers["prior (registered)"].visible
-    paired.blink_button.click()
+    paired.comparison.blink_button.click()
     assert paired.viewer.layers["prior (registered)"].visible
-    paired.board.click()
-    paired.difference.click()
+    paired.comparison.board.click()
+    paired.comparison.difference.click()
     assert names(paired)[3:] == ["Checkerboard", "Current minus prior"]
     layer = paired.viewer.layers["Current minus prior"]
-    paired.threshold.setValue(1e6)
+    paired.comparison.threshold.setValue(1e6)
     assert not np.asarray(layer.data).any()
-    paired.board.click()
-    assert not paired._shown.has(CHECKERBOARD)
-    assert paired._shown.has(SUBTRACTION)
+    paired.comparison.board.click()
+    assert not paired.comparison.layers.has(CHECKERBOARD)
+    assert paired.comparison.layers.has(SUBTRACTION)
 
 
 def test_the_prior_is_shown_side_by_side_with_a_window_of_its_own(paired):
     viewer = paired.viewer
     go_to(viewer, (9, 12, 14))
-    paired.beside.click()
+    paired.comparison.beside.click()
     assert place_in_view(viewer) == (9, 12, 14)
-    panel = paired._beside
+    panel = paired.comparison.panel
     (image,) = [layer for layer in panel.view.model.layers if layer.name.startswith("prior")]
     assert image.metadata["medvlm"]["volume"].data is PRIOR_VOLUME.data  # resliced, not copied
     assert not viewer.layers["prior (registered)"].visible
@@ -103,18 +109,18 @@ def test_the_prior_is_shown_side_by_side_with_a_window_of_its_own(paired):
 
 
 def test_closing_the_side_by_side_view_frees_it_and_shows_the_prior_over_again(paired, qtbot):
-    paired.beside.click()
-    panel = paired._beside
+    paired.comparison.beside.click()
+    panel = paired.comparison.panel
     model = weakref.ref(panel.view.model)
     paired.viewer.window.remove_dock_widget(panel)
-    assert not paired.beside.isChecked()
+    assert not paired.comparison.beside.isChecked()
     assert paired.viewer.layers["prior (registered)"].visible
     del panel
     gc.collect()
     qtbot.waitUntil(lambda: gc.collect() is None or model() is None, timeout=WAIT_MS)
-    paired.beside.click()
+    paired.comparison.beside.click()
     paired.remove_pairing()
-    assert paired._beside is None
+    assert paired.comparison.panel is None
 
 
 def test_a_shift_by_hand_moves_the_prior_and_says_so(paired, qtbot):
@@ -124,21 +130,21 @@ def test_a_shift_by_hand_moves_the_prior_and_says_so(paired, qtbot):
     qtbot.waitUntil(lambda: paired.studies.pairing.kind is PairingKind.MANUAL, timeout=WAIT_MS)
     shift = paired.studies.pairing.affine_mm @ np.linalg.inv(before)
     assert_allclose(shift[:3, 3], (5, 0, 0), atol=1e-9)
-    assert "Corrected by hand" in paired.quality.text()
+    assert "Corrected by hand" in paired.controls.quality.text()
     assert paired.correction.shifts[0].value() == 0
 
 
 def test_a_correction_is_undone(paired, qtbot):
-    assert not paired.undo_button.isEnabled()
+    assert not paired.controls.undo_button.isEnabled()
     before = paired.studies
     paired.correction.shifts[0].setValue(5)
     paired.correct()
-    qtbot.waitUntil(lambda: paired.undo_button.isEnabled(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: paired.controls.undo_button.isEnabled(), timeout=WAIT_MS)
     paired.undo()
     assert paired.studies is before
     layer = paired.viewer.layers["prior (registered)"]
     assert_allclose(volume_of(layer).affine, before.moved.affine)
-    assert not paired.undo_button.isEnabled()
+    assert not paired.controls.undo_button.isEnabled()
 
 
 def test_landmarks_show_their_error_and_register_the_prior(paired, qtbot):
@@ -152,10 +158,10 @@ def test_landmarks_show_their_error_and_register_the_prior(paired, qtbot):
     assert "1: 2.0, 2: 2.0, 3: 2.0; mean 2.0 mm" in form.errors.text()
     before = paired.studies.pairing
     form.fit()
-    qtbot.waitUntil(lambda: paired.undo_button.isEnabled(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: paired.controls.undo_button.isEnabled(), timeout=WAIT_MS)
     moved = paired.studies.pairing.to_current((10, 10, 10)) - before.to_current((10, 10, 10))
     assert_allclose(moved, (0, 2, 0), atol=1e-6)
-    assert "Fitted to 3 landmark pairs: mean error 0.0 mm." in paired.quality.text()
+    assert "Fitted to 3 landmark pairs: mean error 0.0 mm." in paired.controls.quality.text()
     assert "mean 0.0 mm" in form.errors.text()
     form.remove_last()
     assert len(form.pairs) == 2
@@ -168,7 +174,7 @@ def test_the_same_point_in_the_other_study(paired):
     paired.go_to_prior()
     assert_allclose(paired.viewer.dims.point, (10, 16, 10), atol=1.0)
     assert paired.viewer.layers["prior"].visible
-    assert not paired._shown.layer(PRIOR).visible
+    assert not paired.comparison.layers.layer(PRIOR).visible
     paired.go_to_current()
     assert_allclose(paired.viewer.dims.point, (10, 10, 10), atol=1.0)
 
@@ -221,7 +227,7 @@ def test_the_transform_of_a_dicom_file_is_used(make_napari_viewer, qtbot, tmp_pa
     path = registration(tmp_path / "reg.dcm", frame_of(current), {frame_of(prior): TURN})
     dock = named_dock(viewer, "Register")
     monkeypatch.setattr(dock_module, "ask_what_to_open", lambda *_: path)
-    dock.kind.setCurrentText("DICOM registration…")
+    dock.controls.kind_choice.setCurrentText("DICOM registration…")
     dock.start()
     qtbot.waitUntil(lambda: dock.studies is not None, timeout=WAIT_MS)
     assert dock.studies.pairing.kind is PairingKind.SPATIAL_REGISTRATION

@@ -30,7 +30,7 @@ ELSEWHERE = re.compile(
 )
 """With these a phrase names a place that the finding is not in: "outside of the brain"."""
 LOCATION_SCORE_FACTOR = 0.5
-"""How much less it says to know where a finding is said to be than to find what was asked for."""
+"""The factor of a score if only the usual position of a finding is known."""
 
 MAX_NAMED_REGIONS = 4
 """How many label images are remembered with their regions."""

@@ -137,11 +137,11 @@ class Answerer:
     def _distance(
         self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
     ) -> list[Claim]:
-        found = [subjects.require(thing, progress) for thing in asked.things]
-        if len(found) == 1 and len(found[0]) == 2:
-            first, second = found[0]
-        elif len(found) == 2:
-            first, second = (single(t, s) for t, s in zip(asked.things, found, strict=True))
+        located = [subjects.require(thing, progress) for thing in asked.things]
+        if len(located) == 1 and len(located[0]) == 2:
+            first, second = located[0]
+        elif len(located) == 2:
+            first, second = (single(t, s) for t, s in zip(asked.things, located, strict=True))
         else:
             raise Unanswerable("A distance needs two structures.")
         apart = float(np.linalg.norm(first.region.center_mm - second.region.center_mm))

@@ -29,11 +29,11 @@ LEAK = 4
 """How strongly it counts against a piece that it goes on outside the box."""
 
 
-def box_seeds(levels: Levels, said: EmbeddedPrompts) -> tuple[BoolArray, list[Seed]]:
+def box_seeds(levels: Levels, prompts: EmbeddedPrompts) -> tuple[BoolArray, list[Seed]]:
     """What the boxes hold, as a mask of the image, and the seeds that the flat ones give."""
     full = np.zeros(levels.shape, bool)
     seeds = []
-    for (start, stop), flat in zip(said.bounds, said.flat, strict=True):
+    for (start, stop), flat in zip(prompts.bounds, prompts.flat, strict=True):
         inside = box_of(start, stop)
         mask = fill_of(levels, start, stop, flat)
         full[inside] |= mask
@@ -44,9 +44,9 @@ def box_seeds(levels: Levels, said: EmbeddedPrompts) -> tuple[BoolArray, list[Se
     return full, seeds
 
 
-def bounded(full: BoolArray, said: EmbeddedPrompts, filled: BoolArray) -> BoolArray:
+def bounded(full: BoolArray, prompts: EmbeddedPrompts, filled: BoolArray) -> BoolArray:
     """The object kept to its boxes: as they say on their slices, and near them on others."""
-    for (start, stop), flat in zip(said.bounds, said.flat, strict=True):
+    for (start, stop), flat in zip(prompts.bounds, prompts.flat, strict=True):
         if flat is None:
             continue
         size = (stop - start) * BEYOND

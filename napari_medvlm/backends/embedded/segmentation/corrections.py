@@ -137,8 +137,8 @@ class _Correction:
         labels[wrong & (near <= 0.5 * self.scale_mm)] = 1
         if np.count_nonzero(labels >= 0) > WALKER_VOXELS or not (labels == 2).any():
             return tight
-        found = random_walker(values, labels, beta=BETA, mode="cg_j", tol=1e-2, prob_tol=0.1)
-        result: BoolArray = (found == 1) & wrong
+        labelled = random_walker(values, labels, beta=BETA, mode="cg_j", tol=1e-2, prob_tol=0.1)
+        result: BoolArray = (labelled == 1) & wrong
         return result
 
     def _like(self, values: Array) -> BoolArray:

@@ -26,15 +26,15 @@ LIMIT = 1.5
 """Local cuts that change the region by more than this factor are not taken."""
 
 
-def solve(level: Level, said: EmbeddedPrompts) -> Region:
+def solve(level: Level, prompts: EmbeddedPrompts) -> Region:
     """The region that the seeds mean on a level; local corrections are left to `amend`."""
-    key = ("region", *((s.positive, s.voxels.tobytes()) for s in chosen_by(said.seeds)))
-    region = level.remembered(key, lambda: _solve(level, said))
+    key = ("region", *((s.positive, s.voxels.tobytes()) for s in chosen_by(prompts.seeds)))
+    region = level.remembered(key, lambda: _solve(level, prompts))
     return replace(region, mask=region.mask.copy(), corrected=np.zeros_like(region.mask))
 
 
-def _solve(level: Level, said: EmbeddedPrompts) -> Region:
-    chooser = Chooser(level, said.seeds)
+def _solve(level: Level, prompts: EmbeddedPrompts) -> Region:
+    chooser = Chooser(level, prompts.seeds)
     mask, cuts = chooser.mask, chooser.cuts
     for _ in range(LOCAL_ROUNDS):
         local = local_cuts(level, mask, chooser.cuts)
@@ -56,50 +56,50 @@ CLOSE_MM = 12.0
 
 
 def segment(
-    levels: Levels, said: EmbeddedPrompts, excluded: Mask | None, progress: Progress
+    levels: Levels, prompts: EmbeddedPrompts, excluded: Mask | None, progress: Progress
 ) -> BoolArray:
     """The object ``(z, y, x)`` on the image's own voxels."""
-    filled, boxed = box_seeds(levels, said)
-    if said.base is not None:
+    filled, boxed = box_seeds(levels, prompts)
+    if prompts.base is not None:
         progress(0.1, "correcting the mask")
-        full = amended(levels, said.base.full() | filled, said.seeds)
-    elif said.bounds and not boxed:
+        full = amended(levels, prompts.base.full() | filled, prompts.seeds)
+    elif prompts.bounds and not boxed:
         progress(0.1, "filling the box")
-        full = amended(levels, filled, said.seeds)
+        full = amended(levels, filled, prompts.seeds)
     else:
-        seeds = [*boxed, *said.seeds]
-        full = _grown_from(levels, replace(said, seeds=seeds), progress)
-        full = bounded(full, said, filled)
-    for seed in said.seeds:
+        seeds = [*boxed, *prompts.seeds]
+        full = _grown_from(levels, replace(prompts, seeds=seeds), progress)
+        full = bounded(full, prompts, filled)
+    for seed in prompts.seeds:
         full[tuple(seed.voxels.T)] = seed.positive
     if excluded is not None:
         full[excluded.slices] &= ~excluded.crop
     return full
 
 
-def _grown_from(levels: Levels, said: EmbeddedPrompts, progress: Progress) -> BoolArray:
+def _grown_from(levels: Levels, prompts: EmbeddedPrompts, progress: Progress) -> BoolArray:
     full = np.zeros(levels.shape, bool)
-    if not said.positives:
+    if not prompts.positives:
         return full
     level = levels.whole
     progress(0.1, "finding the region")
-    region = solve(level, said)
-    closer = _closer(levels, level, region, said)
+    region = solve(level, prompts)
+    closer = _closer(levels, level, region, prompts)
     if closer is not None:
         progress(0.5, "looking closer")
         level = closer
-        region = solve(level, said)
-    amend(level, said.seeds, region)
+        region = solve(level, prompts)
+    amend(level, prompts.seeds, region)
     progress(0.8, "refining the border")
     refine(levels, level, region, full)
     return full
 
 
-def _closer(levels: Levels, level: Level, region: Region, said: EmbeddedPrompts) -> Level | None:
+def _closer(levels: Levels, level: Level, region: Region, prompts: EmbeddedPrompts) -> Level | None:
     """A finer level of the part of the image that matters, if it can be finer."""
     if max(level.factors) == 1:
         return None
-    points = np.concatenate([s.voxels for s in said.seeds])
+    points = np.concatenate([s.voxels for s in prompts.seeds])
     box = bounding_box(region.mask)
     factors = np.array(level.factors)
     margin = np.ceil(CLOSE_MM / np.array(levels.spacing)).astype(int)
@@ -136,7 +136,7 @@ def refine(levels: Levels, level: Level, region: Region, full: BoolArray) -> Non
 
 
 def _enlarger(level: Level, fine: Box) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """Repeats each voxel of a level over the voxels of the image that it stands for."""
+    """Repeats each voxel of a level over the voxels of the image that it covers."""
 
     def enlarge(array: NDArray[Any]) -> NDArray[Any]:
         for axis, factor in enumerate(level.factors):

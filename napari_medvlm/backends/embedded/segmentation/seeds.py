@@ -79,7 +79,7 @@ def read(prompts: ObjectPrompts, grid: Grid) -> EmbeddedPrompts:
     InvalidPrompt
         If a prompt covers no voxel of the grid.
     """
-    said = EmbeddedPrompts()
+    parsed = EmbeddedPrompts()
     for prompt in prompts:
         if not isinstance(prompt, PROMPT_TYPES):
             raise PromptNotSupported(
@@ -88,30 +88,30 @@ def read(prompts: ObjectPrompts, grid: Grid) -> EmbeddedPrompts:
             )
         check_prompt(prompt, grid)
         if isinstance(prompt, InitialMask):
-            said = EmbeddedPrompts(base=prompt.mask(grid))
+            parsed = EmbeddedPrompts(base=prompt.mask(grid))
         else:
-            _read_one(prompt, grid, said)
-    return said
+            _read_prompt(prompt, grid, parsed)
+    return parsed
 
 
-def _read_one(prompt: Prompt, grid: Grid, said: EmbeddedPrompts) -> None:
+def _read_prompt(prompt: Prompt, grid: Grid, parsed: EmbeddedPrompts) -> None:
     match prompt:
         case Box(positive=True):
             start, stop = prompt.bounds(grid)
             flat = prompt.is_flat(grid) and grid.shape[int(np.argmin(stop - start))] > 1
-            said.bounds.append((start, stop))
-            said.flat.append(int(np.argmin(stop - start)) if flat else None)
+            parsed.bounds.append((start, stop))
+            parsed.flat.append(int(np.argmin(stop - start)) if flat else None)
         case Box():
             start, stop = prompt.bounds(grid)
             ranges = [np.arange(a, b) for a, b in zip(start, stop, strict=True)]
             voxels = np.stack(np.meshgrid(*ranges, indexing="ij"), -1).reshape(-1, 3)
-            said.seeds.append(Seed(voxels, positive=False, kind="box"))
+            parsed.seeds.append(Seed(voxels, positive=False, kind="box"))
         case Point():
             seed = Seed(prompt.voxels(grid), prompt.positive, prompt.kind, prompt.size_step)
-            said.seeds.append(seed)
+            parsed.seeds.append(seed)
         case Lasso() if len(prompt.vertices_mm) < 3:
             pass
         case InitialMask():
             pass
         case _:
-            said.seeds.append(Seed(prompt.voxels(grid), prompt.positive, prompt.kind))
+            parsed.seeds.append(Seed(prompt.voxels(grid), prompt.positive, prompt.kind))
