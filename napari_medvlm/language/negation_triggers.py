@@ -25,9 +25,10 @@ CHANGES = (
     "|alteration|variation|expansion|shrinkage|evolution|extension|deterioration|regression|spread|disappearance|removal)"
 )
 _PRIOR = (
-    "(?:(?:on|in|at|by|the|an?|any|all|most|recent|this|his|her|last|multiple)\\s+)*"
+    "(?:(?:on|in|at|by|of|study|scan|examination|radiograph|ct|mri|the|an?|any|all|most|recent|this|his|her|last|multiple)\\s+)*"
     "(?:prior|previous(?:ly)?|earlier|before(?:hand)?|comparison|initial|baseline|yesterday|last"
-    "|formerly|preceding|(?:\\w+\\s+){1,3}ago|admission|presentation|arrival|old|older|(?:19|20)\\d\\d)"
+    "|formerly|preceding|(?:january|february|march|april|may|june|july|august|september|october|november"
+    "|december)|(?:\\w+\\s+){1,3}ago|admission|presentation|arrival|old|older|(?:19|20)\\d\\d)"
 )
 _LEFT_OVER = (
     "(?:partial(?:ly)?|partly|near(?:ly)?|almost|incomplete(?:ly)?|subtotal(?:ly)?|mostly|largely"
@@ -80,6 +81,7 @@ DENIED_AHEAD = (
     "nor",
     "neither",
     "zero",
+    "none\\s+of\\s+(?:[\\w-]+\\s+){1,4}?(?:shows?|reveals?|demonstrates?|contains?|has|have)",
     "nil",
     "absent(?:\\s+(?:is|are|was|were))?",
     "lack(?:s|ing|ed)?(?!\\s+of)",
@@ -89,7 +91,7 @@ DENIED_AHEAD = (
     f"{NOT}\\s+(?:an?|any)",
     "(?:free|clear|devoid|void)\\s+(?:of|from)",
     "negative\\s+(?:\\w+\\s+){0,3}?for",
-    "nothing\\s+(?:to|that)\\s+(?:suggests?|indicates?|supports?)",
+    "nothing\\s+(?:(?:to|that)\\s+)?(?:suggests?|indicates?|supports?)",
     "(?:argues?|speaks?|militates?)\\s+against",
     "(?:absence|lack|resolution|removal|clearing|clearance|disappearance|resection|excision|evacuation)\\s+of",
     "(?:fails?|failed)\\s+to\\s+(?:show|reveal|demonstrate)",
@@ -102,7 +104,9 @@ NOT_AHEAD = (NOT,)
 """Denies what follows up to the next comma or conjunction only."""
 
 _NOT_OUT = f"(?:{NOT}|difficult|hard|impossible|unable|fails?|failed)"
-_LAST = "(?=\\s*(?:[.,;:)]|\\Z|\\b(?:on|in|by|with|from|at|here|without)\\b))"
+_LAST = (
+    "(?=\\s*(?:[.,;:)]|\\Z|\\b(?:on|in|by|with|from|at|here|without|given|because|due|owing)\\b))"
+)
 _UNLIKELY = "(?:unlikely|improbable)"
 IN_DOUBT = (
     "(?:(?:remains?|needs?|has|have)\\s+to|should|must)\\s+be\\s+(?:excluded|ruled\\s+out)",
@@ -123,7 +127,7 @@ NOT_EXCLUDED = (
 
 _BE = "(?:is|are|was|were|be|been|considered|thought|felt|deemed|judged|seems?|appears?)"
 DENIED_BEHIND = (
-    f"(?:{NOT}|no\\s+longer)\\s+(?:(?:been|be|\\w+ly)\\s+)*{SEEN}(?!\\s+(?:is|are|was|were)\\b)",
+    f"(?:{NOT}|no\\s+longer)\\s+(?:(?:been|be|\\w+ly)\\s+)*{SEEN}(?!\\s+(?:is|are|was|were|to)\\b)",
     f"{_BE}\\s+(?:(?:now|very|highly|most|thus|\\w+ly)\\s+)*(?:absent|excluded|gone|ruled\\s+out"
     f"|resolved|negative(?!\\s+(?:\\w+\\s+){{0,3}}?for\\b)|{_UNLIKELY}(?!\\s+to\\b))",
     f"{_BE}\\s+not\\s+(?:\\w+ly\\s+)?(?:likely|probable|suspected|favou?red)",

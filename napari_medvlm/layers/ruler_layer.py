@@ -102,7 +102,7 @@ class RulerLayer:
             self.viewer.layers.remove(layer)
 
     def _events(self) -> tuple[Any, ...]:
-        """What tells of another view."""
+        """Events that mean another view."""
         dims = self.viewer.dims.events
         return dims.point, dims.order, dims.ndisplay
 

@@ -33,7 +33,7 @@ class SimulatedStep:
     Parameters
     ----------
     zyx
-        Where, on the volume's grid; `None` if nothing was left to be said.
+        Where, on the volume's grid; `None` if there was no prompt left.
     """
 
     zyx: Index | None

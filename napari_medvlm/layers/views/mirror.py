@@ -55,7 +55,7 @@ class LayerMirror:
         self._side.layers.clear()
 
     def in_side(self, layer: Layer) -> Layer | None:
-        """The layer of the side view that stands for a layer of the viewer."""
+        """The layer of the side view that mirrors a layer of the viewer."""
         twin = self._twins.get(id(layer))
         if twin is not None:
             return twin.layer

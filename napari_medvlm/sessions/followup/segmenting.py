@@ -130,7 +130,9 @@ def guided_prompt(
     proposal = replace(proposal, reliability=reliability).without_doubtful_state()
     if not is_wanted:
         return proposal, None
-    guided = guided_mask(studies, proposal.matched, proposal.match.offset_mm, others)
+    guided = guided_mask(
+        studies, proposal.lesion, proposal.matched, proposal.match.offset_mm, others
+    )
     grid = studies.current.grid
     forms = [form, *(other for other in segmenter.forms if other is not form)]
     prompts = (prompt_of(f, proposal.matched, guided, grid) for f in forms)
@@ -151,7 +153,7 @@ def _best_form(
     if not mapped.voxels or not truth.voxels:
         return segmenter.forms[0], judged(None, error)
     nothing = np.zeros(grid.shape, bool)
-    guided = guided_mask(planted, mapped, planted_match.offset_mm, nothing)
+    guided = guided_mask(planted, lesion, mapped, planted_match.offset_mm, nothing)
     scores: list[tuple[float, PromptForm, float | None]] = []
     for form in segmenter.forms:
         prompt = prompt_of(form, mapped, guided, grid)

@@ -20,7 +20,7 @@ LEAST_HEIGHT, LARGEST_WIDTH = 120, 420
 class Dock(QScrollArea):
     """A scrolling dock that frees what it holds when napari takes it out of the window.
 
-    Opened beside another dock of the plugin it becomes a tab of that one. Wheel and keys go through
+    Next to another dock of the plugin it becomes a tab of that dock. Wheel and keys go through
     `DockInput`; its controls have accessible names, see `set_accessible_names`.
 
     Attributes

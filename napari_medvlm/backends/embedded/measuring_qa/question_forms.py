@@ -118,4 +118,4 @@ _QUALIFIER = re.compile(
     re.IGNORECASE,
 )
 _QUALIFIERS = re.compile(rf"(?:{_QUALIFIER.pattern})+", re.IGNORECASE)
-"""What tells two structures of one noun apart."""
+"""Adjectives that distinguish structures of the same noun."""

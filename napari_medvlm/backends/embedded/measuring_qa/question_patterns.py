@@ -30,7 +30,7 @@ PARTS = {
     "TIMES": rf"(?:{_ML}|times)",
     "NEIGHBOUR": r"(?:the |two |any |neighbou?ring |adjacent |consecutive |successive )*",
     "SIDE": r"(?:the )?(?:left|right)(?: one| side| hemisphere)?",
-    "ML": _ML,
+    "ML": rf"(?:{_ML}|mm3|mm³|cubic millimet(?:re|er)s)",
     "MM": r"(?:mm|cm|millimet(?:re|er)s|centimet(?:re|er)s)",
     "DET": r"(?:the |an? |one |each )?",
     "IN": r"(?:of|in|inside|within)",
@@ -100,6 +100,7 @@ LARGER    (?:does|do|has|have) A (?:have |FILLS )?(?:more|less) (?:SIZE|space) t
 LARGER    (?:by )?how much BIG is A than B
 LARGER    (?:by )?how much (?:does|do) A exceed B
 LARGER    what is the (?:SIZE )?difference (?:in SIZE )?(?:between|of) A (?:and|to) B
+LARGER    what is the (?:SIZE )?difference (?:in SIZE )?between A
 LARGER    which (?:of the (?:two )?)?A (?:is|has) (?:the )?BIGHOWMUCH
 LARGER    compare A (?:and|with|to) B
 LARGER    how (?:does|do) A compare (?:with|to) B in SIZE
@@ -178,7 +179,7 @@ VOLUME    how much (?:space|room|volume) (?:does|do|has|have) A(?: (?:got|take u
 have|contain))?
 VOLUME    what (?:amount|quantity|volume) of A is there
 VOLUME    how many ML of A(?: (?:are|is) there)?
-VOLUME    how many ML (?:is|are|has|have) A
+VOLUME    how many ML (?:is|are|has|have|FILLS) A
 VOLUME    how many ML (?:does|do) A (?:FILLS|measure|have|contain)
 VOLUME    (?:what (?:is|are) )?(?:the )?ML of A
 VOLUME    (?:what (?:is|are) )?(?!ASKING\\b)A SIZE

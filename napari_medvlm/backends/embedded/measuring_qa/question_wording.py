@@ -31,6 +31,8 @@ _REWRITES = [
     (r"^(.+?)(?:[:,]| -) (how \w+|where)$", r"\2 is \1"),
     (rf"^(?:can|could|would|will) you (?:please )?(?={_DO}|{_LOCATE})", ""),
     (rf"^{_LOCATE} (?:me |us )?", "where is "),
+    (rf"^(?:show|display|highlight|mark) (?:me |us )?(?!.*\b(?:{_NOUNS}|{_LENGTHS})\b)",
+     "where is "),
     (rf"^{_DO} (?:me |us )?(?=(?:the|a|an)\b|.*['\u2019]s? )", ""),
     (r"^do you know ", ""),
     (r"^(?:tell|give|show) (?:me|us) ", ""),

@@ -13,7 +13,7 @@ from napari_medvlm.data.grounding import GroundQuery
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.language.normalize import words_of
+from napari_medvlm.language.normalize import listed_names, words_of
 from napari_medvlm.language.structure_names import Names, Synonyms
 
 NEAR = 0.25
@@ -64,8 +64,16 @@ class Subjects:
         self._names = Names(tuple(s.name for s in self.known), self._synonyms)
 
     def find(self, words: str, progress: Progress) -> list[Subject]:
-        """Subjects that match the words: objects and labels, or else atlas structures."""
-        return self.named(words) or self._from_atlas(words, progress)
+        """Subjects that match the words: objects and labels, or else atlas structures.
+
+        Words that list several ("liver, spleen and aorta") match those of all, if all are known.
+        """
+        matches = self.named(words) or self._from_atlas(words, progress)
+        if matches:
+            return matches
+        parts = listed_names(words)
+        listed = [self.find(part, progress) for part in parts] if len(parts) > 1 else []
+        return [subject for group in listed for subject in group] if all(listed) else []
 
     def named(self, words: str) -> list[Subject]:
         """Objects and labels that match the words."""
