@@ -110,16 +110,19 @@ def _series(path: Path) -> Sequence[SeriesInfo]:
 
 def _layer(path: Path, series: SeriesInfo | None) -> LayerData:
     """The layer of a file or series; asks for what reading needs if there is a window."""
+    from napari import current_viewer
+
     from napari_medvlm.data.errors import Cancelled, IrregularSlices, SeveralVolumes
     from napari_medvlm.io import read_volume
     from napari_medvlm.layers import layer_data
+    from napari_medvlm.layers.display.side_marks import mark_sides
     from napari_medvlm.widgets.parts.read_choices import ReadChoices, ask_choice
 
     uid, choices = series.uid if series else None, ReadChoices()
     while True:
         try:
             volume = read_volume(path, series=uid, frame=choices.frame, gaps=choices.gaps)
-            return layer_data(_spaced(volume))
+            shown = _spaced(volume)
         except (IrregularSlices, SeveralVolumes) as problem:
             window = _window()
             if window is None:
@@ -128,6 +131,9 @@ def _layer(path: Path, series: SeriesInfo | None) -> LayerData:
             if further is None:
                 raise Cancelled from problem
             choices = further
+        else:
+            mark_sides(current_viewer())
+            return layer_data(shown)
 
 
 def _unasked(problem: InvalidImage) -> InvalidImage:

@@ -25,6 +25,7 @@ from napari_medvlm.data.volume import Modality, Volume
 from napari_medvlm.io.archive.servers import Login, keep_login
 from tests import display
 from tests.io.orthanc import PASSWORD, USER, started
+from tests.worker import fork_server
 
 # How long an example takes says nothing on a machine that does other work.
 settings.register_profile(
@@ -56,6 +57,15 @@ def clean_process():
     yield
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_workers():
+    """Start the workers of models as copies of a process that has imported the libraries."""
+    with pytest.MonkeyPatch.context() as patch:
+        if fork_server.AVAILABLE:
+            patch.setattr("napari_medvlm.worker.process._start", fork_server.start)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -26,6 +27,9 @@ class Config:
         Channels of the network per resolution.
     learning_rate, warm_up, weight_decay
         Of AdamW; the rate rises linearly for ``warm_up`` steps and is constant after.
+    decay_from, decay_to
+        Steps between which the rate falls from its full value to 0 along half a cosine; it stays
+        constant if ``decay_to`` is 0. Steps from ``decay_to`` on change no weight.
     ema
         Decay per step of the averaged weights, which are exported.
     rounds
@@ -34,6 +38,8 @@ class Config:
         Probability that the last mask, or the two channels of similar intensity, are left empty.
     interior_start
         Probability that the first voxel is any of the target; it is a deep voxel otherwise.
+    outside_start
+        Probability that a first point lies one or two voxels outside the target.
     ring_enhancing
         Probability that an object has a core on the other side of its organ's intensity, so that
         its rim is brighter or darker than both.
@@ -50,6 +56,8 @@ class Config:
     widths: tuple[int, ...] = (32, 64, 128)
     learning_rate: float = 1e-3
     warm_up: int = 100
+    decay_from: int = 0
+    decay_to: int = 0
     weight_decay: float = 1e-4
     ema: float = 0.998
     rounds: tuple[float, ...] = field(
@@ -58,9 +66,18 @@ class Config:
     drop_last: float = 0.1
     drop_likeness: float = 0.1
     interior_start: float = 0
+    outside_start: float = 0
     ring_enhancing: float = 0
     bfloat16: bool = False
     save_s: float = 60
+
+    def rate_at(self, step: int, updates: int) -> float:
+        """The learning rate of a step, with the number of updates of the moments before it."""
+        rate = self.learning_rate * min(1.0, (updates + 1) / self.warm_up)
+        if self.decay_to:
+            part = (step - self.decay_from) / max(self.decay_to - self.decay_from, 1)
+            rate *= 0.5 * (1 + math.cos(math.pi * min(max(part, 0.0), 1.0)))
+        return rate
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON types."""

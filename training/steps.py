@@ -59,13 +59,13 @@ def train_step(
     draw = Draw(step_seed(config.seed, step), device)
     sample = samples.at(step, draw)
     rounds = draw.choice(list(config.rounds), 1)[0] + 1
-    prompts = begin(draw, sample.images, sample.targets, config.interior_start)
+    starts = (config.interior_start, config.outside_start)
+    prompts = begin(draw, sample.images, sample.targets, *starts)
     channels = _dialogue(network, draw, sample, prompts, rounds, config)
     for group in optimizer.param_groups:
-        warmth = (_updates(optimizer) + 1) / config.warm_up
-        group["lr"] = config.learning_rate * min(1.0, warmth)
+        group["lr"] = config.rate_at(step, _updates(optimizer))
     with _precision(device, config):
-        logits, scores = network(channels)
+        logits, scores = network(channels.contiguous(memory_format=torch.channels_last_3d))
     value, reached = loss(logits, scores, sample.targets)
     optimizer.zero_grad(set_to_none=True)
     value.backward()

@@ -46,16 +46,22 @@ def deepest(region: Tensor) -> Tensor:
     return depth(region).flatten(1).argmax(1)
 
 
-def begin(draw: Draw, images: Tensor, targets: Tensor, anywhere: float = 0) -> Prompts:
+def begin(
+    draw: Draw, images: Tensor, targets: Tensor, anywhere: float = 0, outside: float = 0
+) -> Prompts:
     """The first prompt of each batch element, of a random kind.
 
     With the probability ``anywhere`` it starts at any voxel of the target, and at a deep one
-    otherwise.
+    otherwise. With the probability ``outside`` a point lies one or two voxels outside the target.
     """
     prompts = Prompts.none(images)
     kinds = draw.choice(list(BEGINNINGS.values()), len(images))
     names = [list(BEGINNINGS)[k] for k in kinds]
     start = _interior(draw, targets, anywhere)
+    if outside:
+        points = torch.tensor([name == "point" for name in names], device=targets.device)
+        missed = draw.chance(outside, len(images)) & points
+        start = torch.where(missed, _near_border(draw, targets, start), start)
     means = local_mean(images)
     intensity = means.flatten(1).gather(1, start[:, None])[:, 0]
     prompts.refer(intensity, torch.ones_like(intensity, dtype=torch.bool))
@@ -92,6 +98,13 @@ def _interior(draw: Draw, targets: Tensor, anywhere: float = 0) -> Tensor:
         flat = draw.chance(anywhere, len(targets), 1, 1, 1)
         likely = torch.where(flat, targets * (noise + 1e-3), likely)
     return likely.flatten(1).argmax(1)
+
+
+def _near_border(draw: Draw, targets: Tensor, start: Tensor) -> Tensor:
+    """Any voxel within two voxels of the targets but outside, ``start`` where there is none."""
+    wide = functional.max_pool3d(targets[:, None].float(), 5, 1, 2)[:, 0] > 0
+    likely = ((wide & ~targets) * (draw.voxel_uniform(*targets.shape) + 1e-3)).flatten(1)
+    return torch.where(likely.amax(1) > 0, likely.argmax(1), start)
 
 
 def _inner(voxels: Tensor, target: Tensor) -> Tensor:

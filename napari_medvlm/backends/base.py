@@ -146,7 +146,7 @@ class Backend(ABC):
       ``label``, ``answer`` and ``explain`` any number of times: as many as ``info.tasks`` names.
     - A call gets *all* prompts of the object, not the newest. What it remembers from earlier calls
       may only make it faster: the same prompts give the same mask in a fresh process.
-    - The last `InitialMask` replaces what was said before it.
+    - The last `InitialMask` replaces the prompts before it.
     - The mask lies on the grid of the volume given. The volume's array is read-only.
     - ``progress`` is called at least once a second where the library allows: it is also how a
       cancel arrives, by raising `Cancelled`, which must get through.

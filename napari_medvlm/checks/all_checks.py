@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_medvlm.checks.base import Check
+from napari_medvlm.checks.changed_views import ChangedViews
 from napari_medvlm.checks.perturbation_checks import (
     BlankedEvidence,
     BlankImage,
@@ -35,6 +36,7 @@ def all_checks(
         Confidence(),
         NegationCheck(),
         Resampling(count),
+        ChangedViews(),
         BlankedEvidence(),
         BlankImage(),
         ImageSwap(other),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from napari_medvlm.backends.vlm.reasoning import split_reasoning
 from napari_medvlm.checks.answer_similarity import CheckedAnswer
+from napari_medvlm.checks.changed_views import cropped, mirrored, names_a_side
 from napari_medvlm.checks.image_swap import Swap, repainted, shown_slices
 from napari_medvlm.checks.occlusion import blank, blank_volume, hidden_in, hidden_in_volume
 from napari_medvlm.checks.paraphrases import Existence, existence, paired_questions, paraphrases
@@ -121,6 +122,20 @@ class AnswerSubject(Subject):
         texts = (self.asked, *paraphrases(self.asked, count - 1))[:count]
         return tuple(
             (text, self._ask(text, turned=bool(number % 2))) for number, text in enumerate(texts)
+        )
+
+    def views(self) -> tuple[tuple[str, AskRequest], ...]:
+        """Mirrored (unless a side is named), cropped, and both; none if no pictures were sent."""
+        images, boxes = self.question.pictures, self.boxes
+        if not images:
+            return ()
+        cut = tuple(cropped(image, boxes) for image in images)
+        if names_a_side(self.question.text, self.answer.text, *self.question.options):
+            return (("cropped", self._seeing(cut)),)
+        return (
+            ("mirrored", self._seeing(tuple(map(mirrored, images)))),
+            ("cropped", self._seeing(cut)),
+            ("mirrored and cropped", self._seeing(tuple(map(mirrored, cut)))),
         )
 
     def hidden(self, boxes: Sequence[Box]) -> AskRequest:

@@ -298,7 +298,7 @@ def risk_coverage(
 ) -> tuple[FloatArray, FloatArray]:
     """Share of answers kept, surest first, and of wrong ones among them: each ``(n,)``.
 
-    A value for each different confidence: nothing tells answers of the same apart.
+    A value for each different confidence: answers of the same confidence are not distinguished.
     """
     values = np.array(confidence, float)
     order = np.argsort(-values, kind="stable")

@@ -1,4 +1,4 @@
-"""Questions turned round and said in other words, by rules for English.
+"""Questions reversed and paraphrased, by rules for English.
 
 The adversarial twin is that of ProbMed (Yan, He, Yue and Wang, 2024, arXiv:2405.20421): a question
 about what is there is asked together with one about what is not, and only both answers together

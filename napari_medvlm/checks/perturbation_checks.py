@@ -15,13 +15,10 @@ from napari_medvlm.checks.answer_similarity import (
 )
 from napari_medvlm.checks.base import Ask, Check
 from napari_medvlm.checks.image_swap import other_image, slices_far_away
-from napari_medvlm.checks.subject import Sent, Subject
+from napari_medvlm.checks.subject import AGREED, Sent, Subject
 from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.data.volume import Volume
-
-AGREED = 0.75
-"""Share of the repeated answers that must agree."""
 
 
 class NegationCheck(Check):

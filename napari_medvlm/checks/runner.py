@@ -19,7 +19,7 @@ from napari_medvlm.sessions.ask.check_context import AnswerCheckContext
 from napari_medvlm.sessions.check_context import CheckContext
 from napari_medvlm.sessions.job_queue import JobQueue
 from napari_medvlm.sessions.request_sender import RequestSender
-from napari_medvlm.worker.messages import AskRequest, GroundReply, GroundRequest
+from napari_medvlm.worker.messages import AskRequest, GroundRequest
 from napari_medvlm.worker.runner import Runner
 
 
@@ -48,10 +48,9 @@ def run_check(check: Check, subject: Subject, sender: RequestSender) -> CheckRes
     def ask(request: Sent) -> CheckedAnswer:
         nonlocal requests
         requests += 1
-        reply = sender.send(request)
-        if isinstance(reply, GroundReply):
-            return checked_grounding(reply.grounding)
-        return subject.read(reply)
+        if isinstance(request, GroundRequest):
+            return checked_grounding(sender.send(request).grounding)
+        return subject.read(sender.send(request))
 
     try:
         result = check.run(subject, ask)

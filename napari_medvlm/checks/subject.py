@@ -16,6 +16,8 @@ from napari_medvlm.worker.messages import AskRequest, GroundRequest, Reply
 
 Sent = AskRequest | GroundRequest
 """The requests of checks."""
+AGREED = 0.75
+"""Share of the repeated answers that must agree."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +95,10 @@ class Subject(ABC):
     @abstractmethod
     def again(self, count: int) -> tuple[tuple[str, Sent], ...]:
         """The question unchanged and paraphrased, with the texts."""
+
+    def views(self) -> tuple[tuple[str, Sent], ...]:
+        """The request with mirrored and cropped pictures, with what was done; none by default."""
+        return ()
 
     @abstractmethod
     def hidden(self, boxes: Sequence[Box]) -> Sent:

@@ -13,7 +13,6 @@ from napari_medvlm.cli import (
     deidentify,
     evaluate,
     follow,
-    ground_ask,
     measure,
     models,
     precompute,
@@ -21,7 +20,9 @@ from napari_medvlm.cli import (
     segment,
 )
 from napari_medvlm.cli.app import EXIT_STATUSES, App
-from napari_medvlm.cli.labelling.classify import classify
+from napari_medvlm.cli.language.ask import ask
+from napari_medvlm.cli.language.classify import classify
+from napari_medvlm.cli.language.ground import ground
 
 app = App(
     "Ask questions of medical images, with clicks and text. Not a medical device.\n\n"
@@ -52,7 +53,7 @@ def main(
 COMMANDS = (
     segment.segment, segment.replay, precompute.prepare,
     measure.measure, follow.follow, register.register, deidentify.deidentify,
-    ground_ask.ground, ground_ask.ask, classify,
+    ground, ask, classify,
     backends.backends, cases.cases,
 )  # fmt: skip
 for command in COMMANDS:

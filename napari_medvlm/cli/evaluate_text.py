@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.channels import Resample, named_channels
-from napari_medvlm.cli.ground_ask import AllowRemote, BaseUrl, server_model
+from napari_medvlm.cli.language.options import AllowRemote, BaseUrl, server_model
 from napari_medvlm.cli.options import AsJson, Backend, Device, Model
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.data.text import quantity

@@ -58,7 +58,7 @@ class Claim:
     regions
         Where it comes from; none: it is not linked to any place.
     source
-        What it rests on: ``"measured"``, ``"header"``, ``"atlas"``, or who said it.
+        What it rests on: ``"measured"``, ``"header"``, ``"atlas"``, or the model that wrote it.
     problems
         What was wrong with the places that came with it, a sentence each.
     section
@@ -94,7 +94,7 @@ class Answer:
     choice
         The option that was chosen, of a closed question; empty: none, or it could not be read.
     probabilities
-        Of each option, where the model tells; they sum to 1.
+        Of each option, where the model reports them; they sum to 1.
     notes
         What the user must know to judge the answer, a sentence each: pictures that were left out,
         an answer that was cut off, a number in the text that is not the number of regions.

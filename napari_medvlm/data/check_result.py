@@ -1,4 +1,4 @@
-"""What came of checking whether an answer or a region deserves belief."""
+"""The result of a check of an answer or a region."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from pydantic import ConfigDict
 
 
 class Outcome(StrEnum):
@@ -19,23 +21,25 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check came to.
+    """The result of a check; session files store it as it is.
 
     Parameters
     ----------
     check
         The name of the check.
     verdict
-        What it says.
+        Passed, flagged or not applicable.
     sentence
-        The same in plain words.
+        The verdict in plain words.
     details
-        What it rests on, as JSON has it: what was asked, what was answered, shares and overlaps.
+        The evidence as JSON has it: questions, answers, shares and overlaps.
     requests
-        How many times a backend was asked for it.
+        Requests that were sent to backends.
     seconds
-        How long it took.
+        Run time.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
 
     check: str
     verdict: Outcome

@@ -1,4 +1,4 @@
-"""What was said about an image: conversations of questions, answers, and what a reader thinks."""
+"""Conversations about an image: questions, answers and the marks of a reader."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SentImage:
     slice
         Which slice of the image it shows; of a montage the first one.
     caption
-        What was said of it.
+        The caption that was sent with it.
     of
         The name of the image that it shows, if that is another one than the session's.
     picture

@@ -51,7 +51,7 @@ class SeveralVolumes(InvalidImage):
     Attributes
     ----------
     choices
-        What tells them apart, in their order: the volume at an index is read with ``frame=index``.
+        Their descriptions, in their order: the volume at an index is read with ``frame=index``.
     """
 
     def __init__(self, message: str, hint: str, choices: tuple[str, ...]) -> None:

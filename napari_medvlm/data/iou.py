@@ -42,7 +42,7 @@ def region_iou(a: Region, b: Region, grid: Grid) -> float:
 def box_iou(a: Box, b: Box, grid: Grid) -> float:
     """Intersection over union, 0 to 1, of two boxes as index boxes of a grid, not rounded.
 
-    A box at an angle to the grid stands for the index box around it. If one box is flat, one voxel
+    An oblique box is replaced by the index box around it. If one box is flat, one voxel
     thick along one axis, both are compared in its plane: the other is cut at its slice, so that a
     box drawn on one slice can agree with a box in space. Flat boxes on different slices do not
     overlap; those across different axes are compared in space.

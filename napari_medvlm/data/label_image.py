@@ -36,11 +36,11 @@ class NamedLabels:
     title
         For people: the layer's or file's name.
     colors
-        The colour (``#rrggbb``) of those values that a file tells one of.
+        The colour (``#rrggbb``) of the values for which a file has one.
     notes
         What was left out or changed in reading, a sentence each.
     tracking_uids
-        The UID that a DICOM file gives what a value stands for.
+        The UID that a DICOM file gives the object of a value.
     covered
         The voxels of a region at which another region is drawn, by the region's value; those of
         them that are 0 in `values` were erased and belong to no region.

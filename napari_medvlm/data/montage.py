@@ -79,6 +79,11 @@ class Montage(SliceImage):
             tuple(tiles),
         )
 
+    @property
+    def pixel_mm(self) -> tuple[float, float]:
+        """Height and width of a pixel of its first slice in millimetres."""
+        return self.tiles[0].picture.pixel_mm
+
     def box(self, bounds: PixelBounds) -> Box | None:
         """A box in one tile as a box on its slice; `None` if it spans tiles or lies outside."""
         slack = SLACK * max(self.size)

@@ -76,7 +76,7 @@ class Region:
     slice
         The slice that it was found on, if the backend looks at slices.
     uncertainty
-        Spread of the box over several tries, in millimetres, if the backend tells.
+        Spread of the box over several tries, in millimetres, if the backend reports it.
     image_name
         Name of the other image, such as a prior, that it lies in and whose millimetres and slices
         are meant; empty: the image asked about.

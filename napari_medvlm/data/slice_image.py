@@ -80,6 +80,17 @@ class SliceImage:
         """The voxels along rows and columns that it shows, each half-open."""
         return self.part or ((0, self.grid.shape[self.rows]), (0, self.grid.shape[self.columns]))
 
+    @property
+    def pixel_mm(self) -> tuple[float, float]:
+        """Height and width of a pixel in millimetres."""
+        down, right = (
+            (last - first) * self.grid.spacing[axis] / length
+            for (first, last), axis, length in zip(
+                self.spans, (self.rows, self.columns), self.size, strict=True
+            )
+        )
+        return down, right
+
     def box(self, bounds: PixelBounds) -> Box | None:
         """A box in the picture as a box on the slice, cut to it; `None` if it lies outside."""
         x0, y0, x1, y1 = bounds

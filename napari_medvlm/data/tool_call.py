@@ -49,7 +49,7 @@ class ToolCall:
 
 @dataclass(frozen=True, eq=False)
 class ToolResult:
-    """What a tool said to a call.
+    """The result of a tool call.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ def calibrate(run: Path, method: Kind, copy: Path | None = None) -> Json:
     SettingsError
         If the folder holds no run of questions or of grounding.
     InvalidReference
-        If nothing tells how sure it is, or all are right, or all wrong.
+        If there is no confidence, or all are right, or all wrong.
     CannotSave
         If the curve cannot be written, or the run goes on just now.
     """
@@ -69,7 +69,7 @@ def _calibrated(run: Path, settings: Json, method: Kind, copy: Path | None) -> J
     known = [answer for content in case_contents(run) for answer in _KNOWN[task](content)]
     if not known:
         raise InvalidReference(
-            f"Nothing in {run} tells how sure it is.",
+            f"No answer in {run} has a confidence.",
             "Use a backend that gives probabilities or scores, or that states a percentage.",
         )
     groups = [group for group, _, _ in known]

@@ -34,7 +34,7 @@ def read_volume(
 ) -> Volume:
     """Read an image: NIfTI, NRRD, MetaImage, a DICOM file or folder, PNG, JPEG or TIFF.
 
-    The array stands in the file's order ``(z, y, x)``; the affine tells where it lies.
+    The array stands in the file's order ``(z, y, x)``; the affine has its position.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ def write_mask(
     volume
         The image; its affine is written exactly.
     segments
-        What a DICOM file tells of each label; by default a number for a name.
+        What a DICOM file states of each label; by default a number for a name.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """What a model chose, where there was something to choose: an option, yes or no, a number.
 
-What is not said plainly is not guessed: then there is no choice, and a sentence says why.
+What is not stated plainly is not guessed: then there is no choice, and a sentence says why.
 """
 
 from __future__ import annotations

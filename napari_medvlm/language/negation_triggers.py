@@ -10,7 +10,9 @@ from __future__ import annotations
 NOT = "(?:cannot|\\w+n['\u2019]t|not|never)"
 SEEN = (
     "(?:seen|identified|noted|present|evident|detected|visuali[sz]ed|appreciated|demonstrated"
-    "|observed|found|apparent|shown|visible|confirmed|recogni[sz]ed|delineated|depicted)"
+    "|observed|found|apparent|shown|visible|confirmed|recogni[sz]ed|delineated|depicted|encountered"
+    "|discerned|discernible|detectable|noticed|exhibited|documented|demonstrable|identifiable"
+    "|in\\s+evidence)"
 )
 _REPORTED = f"(?:{SEEN}|described|mentioned|imaged|reported|included|documented|known)"
 QUALIFIER = (
@@ -19,33 +21,34 @@ QUALIFIER = (
 )
 CHANGES = (
     "(?:changes?|increase|decrease|worsening|improvement|progression|enlargement|growth|difference"
-    "|reduction|resolution|clearing|displacement|transformation|rupture|complications?|migration"
-    "|extension|deterioration|regression|spread|disappearance|removal)"
+    "|reduction|resolution|clearing|clearance|displacement|transformation|rupture|complications?|migration"
+    "|alteration|variation|expansion|shrinkage|evolution|extension|deterioration|regression|spread|disappearance|removal)"
 )
 _PRIOR = (
-    "(?:(?:on|in|at|by|the|an?|any|all|most|recent|this|his|her|last|multiple)\\s+)*"
+    "(?:(?:on|in|at|by|of|study|scan|examination|radiograph|ct|mri|the|an?|any|all|most|recent|this|his|her|last|multiple)\\s+)*"
     "(?:prior|previous(?:ly)?|earlier|before(?:hand)?|comparison|initial|baseline|yesterday|last"
-    "|formerly|preceding|old|older|(?:19|20)\\d\\d)"
+    "|formerly|preceding|(?:january|february|march|april|may|june|july|august|september|october|november"
+    "|december)|(?:\\w+\\s+){1,3}ago|admission|presentation|arrival|old|older|(?:19|20)\\d\\d)"
 )
 _LEFT_OVER = (
     "(?:partial(?:ly)?|partly|near(?:ly)?|almost|incomplete(?:ly)?|subtotal(?:ly)?|mostly|largely"
     "|minimal(?:ly)?|not|n['\u2019]t|some)"
 )
 _GONE = (
-    "(?:resolution|resolved|cleared|clearing|removal|removed|resection|resected|gone|excision"
+    "(?:resolution|resolved|cleared|clearing|clearance|removal|removed|resection|resected|gone|excision"
     "|excised|disappear(?:ed|ance)|evacuated|evacuation|passed)"
 )
 _STUDY = (
     "(?:priors?|comparisons?|contrast(?!\\s+(?:enhanc|extravas|leak))|follow[\\s-]?up|biops(?:y|ies)"
     "|treatment|therapy|imaging|images?|stud(?:y|ies)|difficult(?:y|ies)|work-?up|intervention"
-    "|surgery|examinations?|recommendation|management|action|views?|surveillance)"
+    "|surgery|sedation|an(?:a)?esthesia|premedication|examinations?|recommendation|management|action|views?|surveillance)"
     "(?!\\s+(?:evidence|signs?|findings?))"
 )
 
 NOT_DENIALS = (
     f"(?:no|not|without(?:\\s+any)?)\\s+{QUALIFIER}(?:resolution|clearing|removal|disappearance)",
     f"{NOT}\\s+(?:been\\s+)?{QUALIFIER}(?:increased?|decreased?|changed?|grown?|enlarged?|enlarging"
-    "|worse(?:ned)?|improved?|moved?|progressed)",
+    "|worse(?:ned)?|improved?|moved?|progressed|shrunk|advanced|expanded|altered|evolved)",
     f"{NOT}\\s+(?:only|necessarily|just|simply|all|in\\s+doubt|surprising|uncommon|insignificant"
     "|unexpected|unusual)",
     "(?:no|without(?:\\s+any)?|beyond)\\s+(?:\\w+\\s+)?(?:doubt|question)(?:\\s+that)?",
@@ -53,6 +56,7 @@ NOT_DENIALS = (
     f"|iv|available|relevant|routine|immediate|recent|old)\\s+)*{_STUDY}",
     "without\\s+(?:\\w+\\s+)?(?:contrast(?!\\s+(?:enhanc|extravas|leak))|difficulty)",
     "no\\.\\s*\\d+",
+    f"absent\\s+{_PRIOR}",
     "(?:gram|false)[\\s-]+negative",
     "nothing\\s+(?:except|but|other\\s+than)",
     "no\\s+(?:sooner|wonder|surprise|mistak\\w+|denying)",
@@ -65,7 +69,8 @@ NOT_DENIALS = (
 
 _SHOW = (
     "(?:show(?:s|n|ing)?|reveal(?:s|ed)?|demonstrate[ds]?|see|identify|visuali[sz]e|detect|find"
-    "|appreciate|have|suggest(?:ive)?|indicate|suspicious|concerning|suspected|consistent"
+    "|appreciate|observe|note|exhibit|display|have|support|favou?r|in\\s+keeping|typical"
+    "|characteristic|diagnostic|convincing|suggest(?:ive)?|indicate|suspicious|concerning|suspected|consistent"
     "|compatible|represent)"
 )
 DENIED_AHEAD = (
@@ -76,15 +81,19 @@ DENIED_AHEAD = (
     "nor",
     "neither",
     "zero",
-    "absent",
+    "none\\s+of\\s+(?:[\\w-]+\\s+){1,4}?(?:shows?|reveals?|demonstrates?|contains?|has|have)",
+    "nil",
+    "absent(?:\\s+(?:is|are|was|were))?",
+    "lack(?:s|ing|ed)?(?!\\s+of)",
+    "inconsistent\\s+with|unremarkable\\s+for",
     "denie[sd]",
     f"{NOT}\\s+(?:(?:\\w+ly|to|be|an?|any|thought|felt|believed)\\s+)*{_SHOW}",
     f"{NOT}\\s+(?:an?|any)",
-    "(?:free|clear|devoid)\\s+of",
+    "(?:free|clear|devoid|void)\\s+(?:of|from)",
     "negative\\s+(?:\\w+\\s+){0,3}?for",
-    "nothing\\s+to\\s+(?:suggest|indicate)",
+    "nothing\\s+(?:(?:to|that)\\s+)?(?:suggests?|indicates?|supports?)",
     "(?:argues?|speaks?|militates?)\\s+against",
-    "(?:absence|lack|resolution|removal|clearing|disappearance|resection|excision|evacuation)\\s+of",
+    "(?:absence|lack|resolution|removal|clearing|clearance|disappearance|resection|excision|evacuation)\\s+of",
     "(?:fails?|failed)\\s+to\\s+(?:show|reveal|demonstrate)",
     "rule[sd]\\s+out|excludes",
     "(?:rather\\s+than|instead\\s+of)",
@@ -95,8 +104,15 @@ NOT_AHEAD = (NOT,)
 """Denies what follows up to the next comma or conjunction only."""
 
 _NOT_OUT = f"(?:{NOT}|difficult|hard|impossible|unable|fails?|failed)"
-_LAST = "(?=\\s*(?:[.,;:)]|\\Z|\\b(?:on|in|by|with|from|at|here|without)\\b))"
+_LAST = (
+    "(?=\\s*(?:[.,;:)]|\\Z|\\b(?:on|in|by|with|from|at|here|without|given|because|due|owing)\\b))"
+)
+_UNLIKELY = "(?:unlikely|improbable)"
 IN_DOUBT = (
+    "(?:(?:remains?|needs?|has|have)\\s+to|should|must)\\s+be\\s+(?:excluded|ruled\\s+out)",
+    f"{NOT}\\s+(?:be|been)\\s+(?:\\w+ly\\s+)?(?:assessed|evaluated|determined|judged|clarified)",
+    f"(?:{_UNLIKELY}|{NOT}\\s+(?:{SEEN}|likely))\\s*,?\\s*(?:but|although|though|yet)\\s+(?:\\w+\\s+)?"
+    f"{NOT}\\s+(?:(?:be|been|yet|\\w+ly)\\s+)*(?:excluded|ruled\\s+out)",
     f"{NOT}\\s+(?:(?:be|been|yet|\\w+ly)\\s+)*(?:excluded|ruled\\s+out)",
     "(?:(?:is|are|was|were|would\\s+be|remains?)\\s+)?(?:difficult|hard|impossible)\\s+to\\s+"
     f"(?:exclude|rule\\s+out){_LAST}",
@@ -110,22 +126,27 @@ NOT_EXCLUDED = (
 )
 
 _BE = "(?:is|are|was|were|be|been|considered|thought|felt|deemed|judged|seems?|appears?)"
-_UNLIKELY = "(?:unlikely|improbable)"
 DENIED_BEHIND = (
-    f"(?:{NOT}|no\\s+longer)\\s+(?:(?:been|be|\\w+ly)\\s+)*{SEEN}(?!\\s+(?:is|are|was|were)\\b)",
+    f"(?:{NOT}|no\\s+longer)\\s+(?:(?:been|be|\\w+ly)\\s+)*{SEEN}(?!\\s+(?:is|are|was|were|to)\\b)",
     f"{_BE}\\s+(?:(?:now|very|highly|most|thus|\\w+ly)\\s+)*(?:absent|excluded|gone|ruled\\s+out"
     f"|resolved|negative(?!\\s+(?:\\w+\\s+){{0,3}}?for\\b)|{_UNLIKELY}(?!\\s+to\\b))",
+    f"{_BE}\\s+not\\s+(?:\\w+ly\\s+)?(?:likely|probable|suspected|favou?red)",
+    f"{_BE}\\s+not\\s+(?:an?\\s+)?(?:feature|part|finding|concern|consideration)\\b",
     "can\\s+(?:(?:now|\\w+ly)\\s+)*be\\s+(?:excluded|ruled\\s+out)",
-    "(?:has|have|had)\\s+(?:(?:\\w+ly|since|now|all)\\s+)*(?:resolved|cleared|disappeared|passed)",
+    "(?:has|have|had)\\s+(?:(?:\\w+ly|since|now|all)\\s+)*(?:resolved|cleared|disappeared|passed"
+    "|vanished|subsided|dissipated|abated)",
     "(?:has|have|had)\\s+(?:(?:\\w+ly|since|now|been)\\s+)*been\\s+(?:\\w+ly\\s+)?"
-    "(?:removed|excluded|ruled\\s+out|resected|evacuated|excised)",
+    "(?:removed|excluded|ruled\\s+out|dismissed|discounted|refuted|disproved"
+    "|resected|evacuated|excised)",
     "(?:was|were)\\s+(?:\\w+ly\\s+)?(?:removed|resected|evacuated|excised)",
 )
 EITHER = ("versus|vs\\.?",)
 DOUBT_AHEAD = (
     "exclusion\\s+of(?=[^;]*\\b(?:not\\s+(?:\\w+ly\\s+)?possible|impossible|difficult|limited))",
     "possib(?:le|ly|ility\\s+of)",
-    "probabl[ey]",
+    "probabl[ey]|perhaps|maybe|potential(?:ly)?|conceivabl[ey]|presumptive|doubtful|query",
+    "(?:suggestion|hint|question|suspicion)\\s+of",
+    "favou?r(?:s|ed|ing)?",
     "(?:most\\s+|less\\s+)?likely",
     "(?:may|might|could)\\s+(?:\\w+ly\\s+)?(?:represent|reflect|indicate|be|suggest|have)",
     "suspect(?:ed|s)?|suspicio(?:us|n)\\s+(?:for|of)|suggest(?:s|ive\\s+of|ing)?",
@@ -143,9 +164,11 @@ DOUBT_OF_ALL = (
 """Puts all of a list in doubt, "and" or not."""
 DOUBT_BEHIND = (
     *IN_DOUBT,
-    "(?:is|are|remains?)\\s+(?:also\\s+)?(?:possible|probable|likely|unlikely|suspected|questioned"
+    "(?:is|are|remains?|seems?|appears?|looks?)\\s+(?:also\\s+)?(?:possible|probable|likely|unlikely|suspected|questioned"
     "|considered|questionable|equivocal|(?:uncertain|not\\s+certain)(?!\\s+(?:if|whether)))",
-    "(?:may|might|could)\\s+be\\s+(?:present|considered)",
+    "(?:may|might|could)\\s+(?:well\\s+)?(?:exist|be\\s+(?:present|there|considered))",
+    "(?:is|are|remains?)\\s+(?:favou?red|doubtful|conceivable|to\\s+be\\s+considered"
+    "|in\\s+(?:question|the\\s+differential))",
     "(?:is|are|remains?)\\s+(?:also\\s+)?(?:an?|one)\\s+(?:\\w+\\s+)?"
     "(?:possibility|consideration|concern)",
     "(?:should|must)\\s+be\\s+considered",
@@ -158,6 +181,8 @@ LISTED = (
 )
 END = (
     ";",
+    ",\\s*(?:only|just|merely|solely)\\b",
+    "\\b(?:with\\s+the\\s+exception\\s+of|save\\s+for|bar)\\b",
     "\\b(?:but|however|nevertheless|though|although|yet|except|aside\\s+from|apart\\s+from"
     "|other\\s+than|besides|whereas|while|(?<!that\\s)(?<!whether\\s)(?<!if\\s)"
     "there\\s+(?:is|are|remains?|has\\s+been))\\b",

@@ -165,9 +165,35 @@ def split(text: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", apart.casefold())
     bare = "".join(c for c in plain if not unicodedata.combining(c))
     bare = re.sub(r"\b(?:of|in) the (left|right) hemisphere$", r"\1", bare)
+    bare = re.sub(r"\b(left|right)[ -](?:hand|sided)\b", r"\1", bare)
     unelided = re.sub(r"\b[ld]['\u2019](?=\w)|(?<=\w)['\u2019]s\b", "", bare)
     listed = re.findall(r"[^\W_]+", re.sub(r"\b(\d+)(?:st|nd|rd|th)\b", r"\1", unelided))
     return [_NUMBERS.get(word, word) for word in listed]
+
+
+def listed_names(text: str) -> list[str]:
+    """The names that a text lists with "and", each with its side.
+
+    A side that follows the last one ("on the left", "both sides") is given to all. A list in which
+    only some have a side ("left putamen and caudate") is not
+    taken apart: the text alone comes back.
+    """
+    common = _COMMON_SIDE.search(text)
+    listed = text[: common.start()] if common else text
+    names = re.split(r",?\s+and\s+(?:the\s+)?|,\s*(?:the\s+)?", listed)
+    if not all(names):
+        return [text]
+    if common:
+        return [f"{common['side']} {name}" for name in names]
+    sided = {bool(words_of(name).sides) for name in names}
+    return names if len(sided) == 1 else [text]
+
+
+_COMMON_SIDE = re.compile(
+    r",?\s+(?:on|of|at) (?:the )?(?P<side>left|right|both)(?: sides?| hemispheres?)?$",
+    re.IGNORECASE,
+)
+"""The side of all names of a list, behind it."""
 
 
 def singular(word: str) -> str:

@@ -9,7 +9,7 @@ elsewhere in the sentence ("At the left base there is an effusion") is not taken
 and of two places joined in front of a term the first may be lost. "It has resolved" in a sentence
 of its own denies nothing, and what a patient had once ("history of lung cancer") counts as there.
 Scopes follow commas and conjunctions, not grammar: long sentences that mix what is there with what
-is not are read wrongly at times. So findings are to be shown beside the sentence that they come
+is not are read wrongly at times. So findings are to be shown next to the sentence that they come
 from, and a person decides.
 """
 

@@ -187,7 +187,7 @@ _PERIODS = 60
 
 
 def without_loop(text: str) -> tuple[str, int]:
-    """A text without the endless repetition that it ends with, and how often that was said.
+    """A text without the endless repetition that it ends with, and how often it was repeated.
 
     What stands there four times or more and makes up a dozen words (60 characters where there are
     no spaces) is a loop; it is kept once.

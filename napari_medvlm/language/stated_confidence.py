@@ -1,10 +1,24 @@
-"""The confidence that a text states of its own answer, as a share from 0 to 1."""
+"""The confidence that a text states of its own answer, and the sentences that ask for it."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["confidence_in"]
+__all__ = ["ASKS_FOR_CHOICE", "ASKS_FOR_OTHERS", "confidence_in"]
+
+ASKS_FOR_CHOICE = (
+    "Clearly state your final answer and confidence in the following: "
+    '"In conclusion, the answer is {LETTER} with confidence {CONFIDENCE}". '
+    "Replace {LETTER} with the letter of one of the options, and {CONFIDENCE} with your confidence "
+    "in your answer between 0 and 100. After giving the answer, explain your reasoning based on "
+    "the image and the question."
+)
+"""Asks for an option and its confidence as Prompt4Trust (github.com/xingbpshen/prompt4trust,
+``prompt/pmcvqa.py``), which names four letters in the place of the options."""
+ASKS_FOR_OTHERS = (
+    'End with your confidence in your answer between 0 and 100, in the form "confidence 85".'
+)
+"""Asks for the confidence of an answer of any other kind."""
 
 _NUMBER = r"(?P<number>\d{1,3}(?:[.,]\d+)?)\s*(?P<percent>%|percent\b)"
 _SURE = r"(?:sure|certain|confiden\w*|certainty|probab\w*|likel\w*)"

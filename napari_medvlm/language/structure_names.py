@@ -179,6 +179,8 @@ class Names:
             close = next((known for known in latin if _is_close(f"{word}s", known)), None)
         if close is not None:
             return close
+        if f"{word[:-1]}um" in self._vocabulary and word.endswith("a"):  # "pallida"
+            return f"{word[:-1]}um"
         return next((known for known in self._vocabulary if _two_letters(word, known)), word)
 
 

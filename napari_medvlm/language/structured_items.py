@@ -15,10 +15,14 @@ _REST = (
     f"(?:\\s+(?:acute|any|definite|significant|focal|abnormal|evidence|abnormalit(?:y|ies)|signs?"
     f"|findings?|left|right|or|bilaterally|of|this|at|time|on|today|currently|{_SEEN}))*"
 )
-_ABSENT = f"(?:none|no|nil|zero|0|absent|negative|neg|not\\s+{_SEEN}){_REST}"
+_ABSENT = (
+    f"(?:none|no|n|nil|zero|0(?:\\.0+)?(?:\\s*(?:[cm]m|ml|%))?|absent|negative|neg"
+    f"|not\\s+{_SEEN}){_REST}"
+)
 _DOUBTFUL = (
     "(?:possib(?:le|ly)|probab(?:le|ly)|likely|suspected|questionable|equivocal|indeterminate"
-    "|uncertain|(?:can\\s*not|can't|could\\s+not|not)\\s+(?:\\w+\\s+){0,3}?(?:excluded|ruled\\s+out)"
+    "|uncertain|(?:can\\s*not|can't|could\\s+not|not)\\s+(?:be\\s+)?(?:assess(?:ed|able)|evaluated"
+    "|determined|judged)|(?:can\\s*not|can't|could\\s+not|not)\\s+(?:\\w+\\s+){0,3}?(?:excluded|ruled\\s+out)"
     "|may\\s+be\\s+present)"
 )
 _END = "(?=\\s*(?:[.,](?!\\d)|[;\\n)]|\\Z))"

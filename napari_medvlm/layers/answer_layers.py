@@ -209,7 +209,7 @@ class AnswerLayers:
         self._tell_story()
 
     def _on_text(self, _: Any) -> None:
-        """Others write where the planes are: what is said is put above it."""
+        """Others write where the planes are: the answer is put above it."""
         if self._story and self._visible and self._story not in self._overlay.text:
             self._tell_story()
 

@@ -211,7 +211,7 @@ def mask_for_saving(data: Any, meta: Mapping[str, Any]) -> tuple[NDArray[np.inte
 
 
 def tracking_uids_in(metadata: Mapping[str, Any]) -> dict[int, str]:
-    """The DICOM UID of what each value of a labels layer stands for, from the layer's metadata."""
+    """The DICOM UID of each value of a labels layer, from the layer's metadata."""
     mine = metadata.get(KEY)
     return dict(mine.get("tracking_uids", {})) if isinstance(mine, Mapping) else {}
 

@@ -54,6 +54,7 @@ class LayerSet:
     def add(self, role: str, layer: Layer) -> Layer:
         """Add a layer to the viewer under a role."""
         layer.metadata[KEY] = {
+            **layer.metadata.get(KEY, {}),
             "role": f"{self.kind} {role}",
             "volume": self.volume,
             "owner": layer.unique_id,

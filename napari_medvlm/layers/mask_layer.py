@@ -93,7 +93,7 @@ class MaskLayer:
         return self._layer
 
     def pull(self, redrawn: bool) -> None:
-        """Show the objects as they are; ``redrawn`` tells that voxels changed."""
+        """Show the objects as they are; ``redrawn`` means that voxels changed."""
         if not self.session.now.objects and self._layer is None:
             return
         active = self.viewer.layers.selection.active
@@ -115,7 +115,7 @@ class MaskLayer:
             with layer.events.blocker():  # else the list of layers is drawn too, with nothing new
                 layer.refresh(extent=False, thumbnail=False)
             if not layer.visible:
-                layer.events.set_data()  # napari tells nothing of hidden layers, and some listen
+                layer.events.set_data()  # napari emits nothing for hidden layers, and some listen
 
     def show_object(self, object_id: int, is_shown: bool) -> None:
         """Show or hide the mask of an object; it stays in the label map."""
@@ -211,7 +211,7 @@ class MaskLayer:
         assert self._layer is not None
         grid = self.session.volume.grid
         stroke = Stroke.of(event.value, self.session.labels.dtype)
-        if not stroke.is_in(self._layer.data):  # napari tells of polygons before it draws them
+        if not stroke.is_in(self._layer.data):  # napari emits the event before it draws polygons
             self._early = stroke
         try:
             self.session.paint(stroke.masks(grid, display_grid(grid)))

@@ -12,6 +12,7 @@ from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.grid import index_corners, world_bounds
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.layers.convert import KEY, role
 from napari_medvlm.layers.views.linked import linked_views
 
 if TYPE_CHECKING:
@@ -66,12 +67,16 @@ def show_3d(viewer: Viewer) -> None:
 
 
 def name_axes(viewer: Viewer) -> None:
-    """Label the sliders by where they lead, and tell in the picture which way is which."""
+    """Label the sliders by where they lead, and show in the picture which way is which.
+
+    Of pictures and projections, whose sides are unknown, nothing is named.
+    """
     if viewer.dims.ndim < 3:
         return
-    extra = viewer.dims.axis_labels[: max(viewer.dims.ndim - 3, 0)]
-    viewer.dims.axis_labels = (*extra, "S", "P", "L")
-    viewer.canvas.overlays.axes.visible = True
+    if _has_sides(viewer):
+        extra = viewer.dims.axis_labels[: max(viewer.dims.ndim - 3, 0)]
+        viewer.dims.axis_labels = (*extra, "S", "P", "L")
+        viewer.canvas.overlays.axes.visible = True
     viewer.canvas.overlays.text.visible = True
     viewer.canvas.overlays.text.text = describe(viewer)
 
@@ -79,9 +84,9 @@ def name_axes(viewer: Viewer) -> None:
 def describe(viewer: Viewer) -> str:
     """The plane, where it lies, and where up and right on the screen lead in the patient.
 
-    Empty if nothing is open that has three axes.
+    Empty if nothing is open that has three axes and sides of a patient.
     """
-    if viewer.dims.ndim < 3:
+    if viewer.dims.ndim < 3 or not _has_sides(viewer):
         return ""
     if viewer.dims.ndisplay == 3:
         return "3D"
@@ -91,6 +96,18 @@ def describe(viewer: Viewer) -> str:
     to_right = WAYS[right][horizontal == "right"]
     position = f"{'SPL'[across]} {viewer.dims.point[across + _superior(viewer)]:.1f} mm"
     return f"{PLANES[across]}, {position}\nup: {up}\nright: {to_right}"
+
+
+def image_volumes(viewer: Viewer) -> tuple[Volume, ...]:
+    """The volumes of the image layers of a viewer that a reader of this plugin opened."""
+    images = (layer.metadata[KEY] for layer in viewer.layers if role(layer) == "image")
+    return tuple(v for v in (own.get("volume") for own in images) if isinstance(v, Volume))
+
+
+def _has_sides(viewer: Viewer) -> bool:
+    """Whether an image has the planes of a patient, or was opened by another reader."""
+    volumes = image_volumes(viewer)
+    return not volumes or any(volume.has_planes for volume in volumes)
 
 
 def go_to(viewer: Viewer, spl_mm: Sequence[float]) -> None:

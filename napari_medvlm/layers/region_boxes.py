@@ -213,7 +213,7 @@ class RegionBoxes:
 
     def _on_view(self, _: Any) -> None:
         if self._drawing or not self._shown or self._layers.get("boxes") is None:
-            return  # napari tells of a change of range while it draws
+            return  # napari emits a change of range while it draws
         if self._seen != self._view():
             self._show_boxes()
 

@@ -13,6 +13,7 @@ from napari_medvlm.data.region import Heatmap
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.convert import KEY
+from napari_medvlm.layers.display.screen_size import ScreenSize
 from napari_medvlm.layers.layer_set import LayerSet
 from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.layers.views.region_views import LinkedRegionBoxes
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.utils.colormaps import Colormap
 
-POINT_DIAMETER_MM = 4.0
+POINT_DIAMETER_PX = 10.0
 HEATMAP = "heatmap: "
 """Prefix of the roles of heatmap layers; the phrase follows."""
 
@@ -188,7 +189,6 @@ class RegionLayers:
         layer: Any = self._layers.get("points") or self._new_points()
         layer.selected_data = set()
         layer.data = self.grid.to_index([point.position_mm for _, point in dots])
-        layer.size = POINT_DIAMETER_MM / min(self.grid.spacing)
         layer.face_color = [displayed_region.color for displayed_region, _ in dots]
         layer.features = {
             "phrase": [displayed_region.region.phrase for displayed_region, _ in dots]
@@ -198,6 +198,7 @@ class RegionLayers:
         from napari.layers import Points
 
         layer = Points(ndim=3, name=f"{self.title}: points", affine=self.grid.affine)
+        self._screen_size = ScreenSize(self._layers.viewer, layer, POINT_DIAMETER_PX)
         return self._layers.add("points", layer)
 
     def _show_heatmaps(self, shown: Sequence[DisplayedRegion]) -> None:

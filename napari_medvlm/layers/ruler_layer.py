@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medvlm.data.geometry.display import display_grid
-from napari_medvlm.data.geometry.grid import FloatArray, Grid
+from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.measurements.ruler import Ruler
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.orientation import axis_across, place_in_view
 
@@ -33,15 +34,16 @@ class RulerLayer:
     ----------
     viewer
         Where they are drawn.
-    grid
-        The image's; lines are cut into the slices that the viewer shows of it.
+    volume
+        The image; lines are cut into the slices that the viewer shows of it.
     on_changed
         Called when a line was drawn, changed or removed.
     """
 
-    def __init__(self, viewer: Viewer, grid: Grid, on_changed: Callable[[], None]) -> None:
+    def __init__(self, viewer: Viewer, volume: Volume, on_changed: Callable[[], None]) -> None:
         self.viewer = viewer
-        self.grid = display_grid(grid)
+        self.volume = volume
+        self.grid = display_grid(volume.grid)
         self._on_changed = on_changed
         self._layer: Shapes | None = None
         self._deep: dict[str, tuple[FloatArray, FloatArray]] = {}
@@ -57,7 +59,7 @@ class RulerLayer:
             return ()
         names = list(layer.features["name"])
         return tuple(
-            Ruler(str(name), self._places(str(name), layer, vertices))
+            self._ruler(str(name), layer, vertices)
             for name, vertices in zip(names, layer.data, strict=False)
         )
 
@@ -100,7 +102,7 @@ class RulerLayer:
             self.viewer.layers.remove(layer)
 
     def _events(self) -> tuple[Any, ...]:
-        """What tells of another view."""
+        """Events that mean another view."""
         dims = self.viewer.dims.events
         return dims.point, dims.order, dims.ndisplay
 
@@ -143,6 +145,14 @@ class RulerLayer:
         if points is None or seen is None or np.shape(vertices) != seen.shape:
             return None
         return points if np.allclose(vertices, seen) else None
+
+    def _ruler(self, name: str, layer: Shapes, vertices: Any) -> Ruler:
+        """The line of a shape; in pixels where the image does not state its size along it."""
+        points = self._places(name, layer, vertices)
+        in_mm = self.volume.spacing_is_known
+        if not in_mm and self.volume.pixel_size_is_known:
+            in_mm = bool(np.ptp(self.volume.grid.to_index(points)[:, 0]) < 0.5)
+        return Ruler(name, points, in_mm)
 
     def _places(self, name: str, layer: Shapes, vertices: Any) -> FloatArray:
         """``(N, 3)``: where a line is, in patient millimetres."""
@@ -199,7 +209,7 @@ class RulerLayer:
         try:
             names = _named(list(layer.features["name"]), list(layer.shape_type))
             labels = [
-                Ruler(name, self._places(name, layer, vertices)).text
+                self._ruler(name, layer, vertices).text
                 for name, vertices in zip(names, layer.data, strict=True)
             ]
             before = list(layer.features["name"]), list(layer.features["label"])

@@ -14,9 +14,9 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.convert import KEY
+from napari_medvlm.layers.display.screen_size import ScreenSize
 from napari_medvlm.layers.orientation import go_to
-from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE
-from napari_medvlm.layers.prompts.points import POINT_DIAMETER_MM
+from napari_medvlm.layers.prompts.base import FILLED, HOLLOW, NEGATIVE, PENDING, POSITIVE
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -33,7 +33,7 @@ class SimulatedStep:
     Parameters
     ----------
     zyx
-        Where, on the volume's grid; `None` if nothing was left to be said.
+        Where, on the volume's grid; `None` if there was no prompt left.
     """
 
     zyx: Index | None
@@ -42,9 +42,10 @@ class SimulatedStep:
 
 
 class SimulatedLayers:
-    """The mask after an interaction, and dots where the user's prompts were until then.
+    """The mask after an interaction, and rings at the user's prompts until then.
 
-    Green dots say *this*, red ones *not this*; the newest has an orange ring.
+    Green rings say *this*, red ones *not this*; the newest is an orange ring with a face of its
+    colour.
     """
 
     def __init__(self, viewer: Viewer, volume: Volume, name: str) -> None:
@@ -66,13 +67,13 @@ class SimulatedLayers:
         self._mask.refresh(extent=False, thumbnail=False)
         placed = [step for step in steps if step.zyx is not None]
         world = self.volume.grid.to_world(np.array([step.zyx for step in placed]).reshape(-1, 3))
-        rings = [*["white"] * (len(placed) - 1), PENDING] if placed else []
-        if steps[-1].zyx is None:
-            rings = ["white"] * len(placed)
+        colors = [POSITIVE if step.positive else NEGATIVE for step in placed]
+        faces, rings = [color + HOLLOW for color in colors], list(colors)
+        if steps[-1].zyx is not None:
+            faces[-1], rings[-1] = colors[-1] + FILLED, PENDING
         self._dots.data = display_grid(self.volume.grid).to_index(world)
-        self._dots.size = self._size
         if placed:
-            self._dots.face_color = [POSITIVE if step.positive else NEGATIVE for step in placed]
+            self._dots.face_color = faces
             self._dots.border_color = rings
 
     def look_at(self, step: SimulatedStep) -> None:
@@ -95,10 +96,6 @@ class SimulatedLayers:
             self.viewer.add_layer(layer)
         if missing and active is not None:
             self.viewer.layers.selection.active = active
-
-    @property
-    def _size(self) -> float:
-        return POINT_DIAMETER_MM / min(self.volume.spacing)
 
     def _make_mask(self) -> Labels:
         from napari.layers import Labels
@@ -123,9 +120,9 @@ class SimulatedLayers:
             ndim=3,
             name=f"{self._name}: simulated prompts (green: positive, red: negative)",
             affine=display_grid(self.volume.grid).affine,
-            size=self._size,
             border_width=0.2,
         )
         layer.editable = False
         layer.metadata[KEY] = {"role": "simulated prompts", "volume": self.volume}
+        self._screen_size = ScreenSize(self.viewer, layer)
         return layer

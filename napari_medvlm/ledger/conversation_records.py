@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim
-from napari_medvlm.data.check_result import CheckResult, Outcome
+from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.conversation import State, Verdict
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.prompts import Box
@@ -285,32 +285,12 @@ class Explained(_TimedRecord):
     seconds: Number
 
 
-class StoredCheckResult(Value):
-    """The result of a check; fields as of `CheckResult`."""
-
-    check: str
-    verdict: Outcome
-    sentence: str
-    details: dict[str, Any] = Field(default_factory=dict)
-    requests: int = 0
-    seconds: Number = 0.0
-
-    @classmethod
-    def of(cls, result: CheckResult) -> StoredCheckResult:
-        """The stored form of a result."""
-        return cls(**{**vars(result), "details": dict(result.details)})
-
-    def result(self) -> CheckResult:
-        """The result."""
-        return CheckResult(**self.model_dump())
-
-
 class Checked(_TimedRecord):
     """A check of an answer ended."""
 
     record: Literal["checked"] = "checked"
     turn: int
-    result: StoredCheckResult
+    result: CheckResult
 
 
 ConversationRecord = (

@@ -64,7 +64,7 @@ def read_line(line: bytes, correct: bool = True) -> Line:
 def read_lines(data: bytes) -> list[bytes | None]:
     """The JSON of the header and of each record of a journal, in the order of their numbers.
 
-    `None` stands for a line that is damaged or missing. A doubled line is left out. A last line
+    `None` is a line that is damaged or missing. A doubled line is left out. A last line
     without an end was cut off by a crash and is not listed.
     """
     lines: dict[int, bytes | None] = {}

@@ -40,7 +40,7 @@ class Content:
     Attributes
     ----------
     records
-        The records in order; `None` stands for a damaged or missing line of a journal.
+        The records in order; `None` is a damaged or missing line of a journal.
     damaged
         Number of damaged or missing lines, the header included.
     """

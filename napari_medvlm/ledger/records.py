@@ -10,12 +10,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
+from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.geometry.channels import Channel
 from napari_medvlm.data.grounding import Grounding, NotFound
 from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.ledger.conversation_records import ConversationRecord, StoredCheckResult
+from napari_medvlm.ledger.conversation_records import ConversationRecord
 from napari_medvlm.ledger.serialization import Number, RegionRecord, Value, now
 from napari_medvlm.settings.privacy import names_somebody
 
@@ -299,7 +300,7 @@ class RegionChecked(Value):
     backend: str
     model: str | None
     region: RegionRecord
-    result: StoredCheckResult
+    result: CheckResult
     time: datetime = Field(default_factory=now)
 
 

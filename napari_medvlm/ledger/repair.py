@@ -32,7 +32,7 @@ def repaired(records: Sequence[Record | None]) -> list[Record]:
     Parameters
     ----------
     records
-        The records in order; `None` stands for a damaged one.
+        The records in order; `None` is a damaged one.
     """
     states = [LedgerState()]
     cursor, serial = 0, 0

@@ -19,7 +19,7 @@ from napari_medvlm.ledger.records import Classified, DescriptorToggled
 from napari_medvlm.sessions.closeable import Closeable
 from napari_medvlm.sessions.job_queue import JobQueue, emit_safely
 from napari_medvlm.sessions.request_sender import RequestSender, RunnerKind, new_runner
-from napari_medvlm.worker.messages import LabelReply, LabelRequest
+from napari_medvlm.worker.messages import LabelRequest
 from napari_medvlm.worker.runner import Runner
 
 
@@ -148,7 +148,6 @@ class LabellingSession(Closeable):
 
     def _classify(self, sender: RequestSender, request: LabelRequest) -> None:
         reply = sender.send(request)
-        assert isinstance(reply, LabelReply)
         if sender.stopped:  # replaced by a newer request
             raise Cancelled
         result = self.labelling = reply.labelling

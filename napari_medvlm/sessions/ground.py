@@ -20,7 +20,6 @@ from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.io.journal import Journal, notices_of
-from napari_medvlm.ledger.conversation_records import StoredCheckResult
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Grounded, RegionChecked
 from napari_medvlm.ledger.serialization import RegionRecord
@@ -251,7 +250,7 @@ class GroundingSession(Closeable):
                     backend=request.backend,
                     model=request.model,
                     region=RegionRecord.of(region),
-                    result=StoredCheckResult.of(result),
+                    result=result,
                 )
             )
 
@@ -267,7 +266,6 @@ class GroundingSession(Closeable):
 
     def _search(self, sender: RequestSender, request: GroundRequest) -> None:
         reply = sender.send(request)
-        assert isinstance(reply, GroundReply)
         grounding = _with_notes(reply.grounding, request.query)
         self._record(replace(reply, grounding=grounding), request)
 

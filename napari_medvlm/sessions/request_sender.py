@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled
 from napari_medvlm.settings.allowed_hosts import without_login
 from napari_medvlm.worker.environment_runner import RoutedRunner
-from napari_medvlm.worker.messages import Reply, Request
-from napari_medvlm.worker.runner import InlineRunner, Job, OnProgress, OnText, Runner
+from napari_medvlm.worker.messages import ReplyRequest
+from napari_medvlm.worker.runner import InlineRunner, Job, OnProgress, OnText, ReplyT, Runner
 
 RunnerKind = Literal["worker", "inline"]
 
@@ -79,7 +79,7 @@ class RequestSender:
         if job is not None:
             job.cancel()
 
-    def send(self, request: Request, on_text: OnText = lambda _: None) -> Reply:
+    def send(self, request: ReplyRequest[ReplyT], on_text: OnText = lambda _: None) -> ReplyT:
         """Send a request and wait for its reply.
 
         Raises
@@ -97,7 +97,7 @@ class RequestSender:
         self._job = job
         if self._stopped.is_set():
             job.cancel()
-        return job.result()
+        return cast("ReplyT", job.result())
 
     def _until_stopped(self, callback: Callable[..., None]) -> Callable[..., None]:
         """The callback while the sender is not stopped; then it cancels an inline request."""

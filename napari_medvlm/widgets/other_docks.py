@@ -59,7 +59,7 @@ def ground_backend(viewer: Viewer) -> tuple[str, str | None]:
 
 
 TITLE = "From a report"
-"""Of the conversation with the answers that a report tells."""
+"""Of the conversation with the answers of a report."""
 
 
 def evaluations_of(viewer: Viewer, image: ImageReference) -> tuple[Evaluation, ...]:
@@ -79,7 +79,7 @@ def evaluations_of(viewer: Viewer, image: ImageReference) -> tuple[Evaluation, .
 
 
 def bring_in(viewer: Viewer, series: Collection[str], evaluations: Sequence[Evaluation]) -> None:
-    """Show what a report tells in the docks that have its series open.
+    """Show the content of a report in the docks that have its series open.
 
     What was found goes to the Ground dock, answers to the Ask dock unless they are there.
     """

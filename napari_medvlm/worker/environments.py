@@ -54,7 +54,7 @@ print("{MARK}" + napari_medvlm.__version__, flush=True)
 import napari_medvlm.worker.host
 print("{MARK}ready", flush=True)
 """
-"""How far it comes tells what is wrong."""
+"""Its progress shows what is wrong."""
 
 
 class _File(YamlTable):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from napari_medvlm.backends.base import ObjectPrompts, Prepared
 from napari_medvlm.data.answer import Answer, Question
@@ -18,6 +18,8 @@ from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Heatmap
 from napari_medvlm.data.volume import Volume
+
+ReplyT_co = TypeVar("ReplyT_co", covariant=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +45,8 @@ class Request:
 
 
 @dataclass(frozen=True, eq=False)
-class SegmentRequest(Request):
-    """Make the mask of an object from all its prompts."""
-
-    prompts: ObjectPrompts = field(default_factory=lambda: ObjectPrompts(()))
+class ReplyRequest(Request, Generic[ReplyT_co]):
+    """A request with a reply; the type parameter is the type of the reply."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +58,10 @@ class SegmentReply:
 
 
 @dataclass(frozen=True, eq=False)
-class GroundRequest(Request):
-    """Locate phrases."""
+class SegmentRequest(ReplyRequest[SegmentReply]):
+    """Make the mask of an object from all its prompts."""
 
-    query: GroundQuery = field(default_factory=lambda: GroundQuery(()))
+    prompts: ObjectPrompts = field(default_factory=lambda: ObjectPrompts(()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +73,10 @@ class GroundReply:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelRequest(Request):
-    """Classify labels."""
+class GroundRequest(ReplyRequest[GroundReply]):
+    """Locate phrases."""
 
-    query: LabelQuery = field(default_factory=lambda: LabelQuery(()))
+    query: GroundQuery = field(default_factory=lambda: GroundQuery(()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +88,10 @@ class LabelReply:
 
 
 @dataclass(frozen=True, eq=False)
-class AskRequest(Request):
-    """Answer a question."""
+class LabelRequest(ReplyRequest[LabelReply]):
+    """Classify labels."""
 
-    question: Question = field(default_factory=lambda: Question(""))
+    query: LabelQuery = field(default_factory=lambda: LabelQuery(()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +103,10 @@ class AnswerReply:
 
 
 @dataclass(frozen=True, eq=False)
-class ExplainRequest(Request):
-    """Compute the evidence map of an image of a question."""
+class AskRequest(ReplyRequest[AnswerReply]):
+    """Answer a question."""
 
     question: Question = field(default_factory=lambda: Question(""))
-    written: str = ""
-    picture: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,12 +118,12 @@ class ExplainReply:
 
 
 @dataclass(frozen=True, eq=False)
-class PrepareRequest(Request):
-    """Precompute slices ``start <= index < stop`` along an axis of the array."""
+class ExplainRequest(ReplyRequest[ExplainReply]):
+    """Compute the evidence map of an image of a question."""
 
-    axis: int = 0
-    start: int = 0
-    stop: int = 0
+    question: Question = field(default_factory=lambda: Question(""))
+    written: str = ""
+    picture: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +135,24 @@ class PrepareReply:
 
 
 @dataclass(frozen=True, eq=False)
-class RegisterRequest(Request):
+class PrepareRequest(ReplyRequest[PrepareReply]):
+    """Precompute slices ``start <= index < stop`` along an axis of the array."""
+
+    axis: int = 0
+    start: int = 0
+    stop: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class RegisterReply:
+    """The transform between the two volumes, and the run time in seconds."""
+
+    pairing: Pairing
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class RegisterRequest(ReplyRequest[RegisterReply]):
     """Register a prior to the volume. No backend is loaded: ``backend`` only names the request.
 
     Parameters
@@ -150,14 +165,6 @@ class RegisterRequest(Request):
 
     prior: Volume | None = None
     kind: PairingKind = PairingKind.RIGID
-
-
-@dataclass(frozen=True, eq=False)
-class RegisterReply:
-    """The transform between the two volumes, and the run time in seconds."""
-
-    pairing: Pairing
-    seconds: float
 
 
 Reply = (

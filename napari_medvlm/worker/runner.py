@@ -10,14 +10,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar, cast
 
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.worker.executor import Executor
-from napari_medvlm.worker.messages import Reply, Request
+from napari_medvlm.worker.messages import Reply, ReplyRequest, Request
 
 OnProgress = Callable[[float, str], None]
 OnText = Callable[[str], None]
+ReplyT = TypeVar("ReplyT")
 
 
 class Job:
@@ -115,6 +116,15 @@ class Runner(ABC):
         on_text
             Called on the runner's thread with each piece of an answer's text as it comes.
         """
+
+    def reply_to(
+        self,
+        request: ReplyRequest[ReplyT],
+        on_progress: OnProgress | None = None,
+        on_text: OnText | None = None,
+    ) -> ReplyT:
+        """Submit a request and wait for its reply; errors as of `Job.result`."""
+        return cast("ReplyT", self.submit(request, on_progress, on_text).result())
 
     @abstractmethod
     def stop(self) -> None:

@@ -77,7 +77,7 @@ def test_who_ignores_the_picture_is_flagged_every_time(rows):
     for (_, findings), (_, question, _) in zip(rows["blind"], closed_set(), strict=True):
         assert findings["negation twin"].verdict is Outcome.PASSED  # consistent, and wrong
         says_yes = "bright" in question
-        wanted = {"blanked evidence", "blank image"} if says_yes else set()
+        wanted = {"blanked evidence", "blank image", "changed views"} if says_yes else set()
         assert flagged(findings) == wanted | {"image swap"}
         if says_yes:
             assert "hidden it still answers yes" in findings["blanked evidence"].sentence
@@ -92,4 +92,4 @@ def test_each_check_asks_as_often_as_it_said(rows, answerers):
         checks = all_checks(other=another(0, question, True))
         found = run_checks(checks, subject, basis.runner)
         assert [f.requests for f in found] == [check.cost(subject) for check in checks]
-        assert sum(f.requests for f in found) == 10
+        assert sum(f.requests for f in found) == 13

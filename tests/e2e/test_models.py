@@ -1,5 +1,6 @@
-"""In a real window: a model is added by its path, used in a dock, seen in memory, and unloaded."""
+"""In a real window: a model is added, verified, used in a dock, seen in memory, and unloaded."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +37,7 @@ def threads_are_done():
     return QThreadPool.globalInstance().activeThreadCount() == 0
 
 
-def test_a_model_is_added_used_seen_in_memory_and_unloaded(make_napari_viewer, qtbot, owl):
+def test_a_model_is_added_verified_used_seen_in_memory_and_unloaded(make_napari_viewer, qtbot, owl):
     torch_was_there = "torch" in sys.modules
     viewer = make_napari_viewer(show=True)
     viewer.add_layer(Layer.create(*layer_data(make_phantom()[0])))
@@ -50,6 +51,10 @@ def test_a_model_is_added_used_seen_in_memory_and_unloaded(make_napari_viewer, q
     dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).click()
     qtbot.waitUntil(lambda: dock.table.row is not None, timeout=WAIT_MS)
     assert dock.table.row.state == "added"
+    assert "Untested with published weights" in dock.details.text()
+    dock.actions.verify.click()
+    qtbot.waitUntil(lambda: "Ran on " in dock.details.text(), timeout=WAIT_MS)
+    assert re.search(r"Ran on \d{4}-\d\d-\d\d \(napari-medvlm .*; cpu\): ", dock.details.text())
     next(a for a in dock.actions.menu.actions() if a.text() == "Ground").trigger()
     (ground,) = [w for w in viewer.window.dock_widgets.values() if hasattr(w, "ground")]
     qtbot.waitUntil(lambda: ground.session is not None)

@@ -170,7 +170,7 @@ def test_a_line_tells_its_millimetres_while_it_is_drawn(oblique):
 
 
 def test_three_places_are_an_angle_in_degrees(oblique):
-    lines = RulerLayer(oblique.viewer, oblique.session.volume.grid, lambda: None)
+    lines = RulerLayer(oblique.viewer, oblique.session.volume, lambda: None)
     center = oblique.world((12, 20, 20))
     corner = center + np.array([[0, 10, 0], [0, 0, 0], [0, 0, 10.0]])
     lines.add("corner", corner)
@@ -194,8 +194,12 @@ def test_the_least_certain_slice_is_told(person, monkeypatch):
 def test_a_report_is_written_from_the_dock(oblique, tmp_path, monkeypatch):
     path = tmp_path / "report.html"
     monkeypatch.setattr(dialogs, "ask_where_to_save", lambda *_: path)
+    oblique.dock.folds.measure.draw("add_line")
+    ends = np.array([[0.0, 0, 0], [0, 0, 12.5]]) + oblique.world((12, 20, 20))
+    oblique.dock.folds.measure._lines.add("by hand", ends)
     commands.save_report(oblique.viewer)
     oblique.waits(path.exists)
     text = path.read_text("utf-8")
+    assert "<td>by hand</td><td>12.5</td>" in text
     assert text.count("data:image/png") == 3
     assert "It is oblique" in text

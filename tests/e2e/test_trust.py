@@ -70,10 +70,10 @@ def test_an_answer_is_checked_beside_its_card(open_with):
     panel = opens(asker, fold)
     assert panel.rows.rows["negation twin"].cost.text() == "2 model calls"
     assert panel.rows.rows["form"].cost.text() == "no model calls"
-    assert panel.total.text().startswith("Total: 10 model calls")
+    assert panel.total.text().startswith("Total: 13 model calls")
     panel.rows.rows["resampling"].switch.click()
     panel.rows.rows["independent witness"].switch.click()
-    assert panel.total.text().startswith("Total: 5 model calls")
+    assert panel.total.text().startswith("Total: 8 model calls")
     presses(panel.run)
     asker.waits(lambda: not panel.pending)
     told = texts(panel)
@@ -81,7 +81,7 @@ def test_an_answer_is_checked_beside_its_card(open_with):
     assert told["negation twin"].startswith("✓ passed")
     assert told["blanked evidence"].startswith("⚠ flagged: Does not depend on the image")
     assert told["blank image"].startswith("⚠ flagged: Does not depend on the image")
-    assert fold.text() == "Checks: ⚠ blanked evidence, blank image"
+    assert fold.text() == "Checks: ⚠ changed views, blanked evidence, blank image"
     asker.sees_all()
     assert texts(asker.card.findChild(TrustFold).panel) == told  # the refreshed card keeps them
     records = [r for r in asker.dock.session.ledger.records if isinstance(r, Checked)]

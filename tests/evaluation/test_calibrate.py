@@ -146,7 +146,7 @@ def test_what_cannot_be_calibrated_is_told(tmp_path):
     RunFolder(tmp_path / "run", {"task": "ask", "plan": Plan().model_dump(mode="json")})
     done = command(tmp_path / "run")
     assert done.exit_code == 1
-    assert "tells how sure it is" in done.output
+    assert "has a confidence" in done.output
     with alone_in(tmp_path / "run"):
         assert "Another run is writing" in command(tmp_path / "run").output
 

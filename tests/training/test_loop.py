@@ -117,6 +117,15 @@ def test_configurations_have_crops_that_the_network_can_halve(path: Path):
     assert config.crop % 2 ** len(config.widths) == 0
 
 
+def test_the_rate_rises_stays_and_falls_to_zero_along_half_a_cosine():
+    config = Config(learning_rate=2e-3, warm_up=100, decay_from=1000, decay_to=3000)
+    rates = [config.rate_at(step, step) for step in (49, 99, 1000, 1500, 2000, 3000, 4000)]
+    part = 0.5 * (1 + 0.5**0.5)  # cos(45 degrees)
+    expected = [1e-3, 2e-3, 2e-3, 2e-3 * part, 1e-3, 0, 0]
+    assert rates == pytest.approx(expected, abs=1e-12)
+    assert Config(learning_rate=2e-3).rate_at(10**6, 10**6) == 2e-3
+
+
 def test_an_unknown_setting_is_an_error():
     with pytest.raises(ValueError, match="Unknown settings: widht"):
         Config.from_dict({"widht": 3})

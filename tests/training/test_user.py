@@ -108,3 +108,19 @@ def test_lines_and_boxes_of_the_evaluation_span_the_largest_slice():
     assert exact_user.box_3d(truth) == Box((2, 5, 4), (4, 8, 15))
     line = exact_user.diameter(truth, (3.0, 1.0, 1.0))
     assert line == Line((2, 5, 4), (2, 7, 14))
+
+
+def test_a_first_point_outside_lies_within_two_voxels_of_the_target():
+    truth = torch.from_numpy(two_errors()[0])[None].repeat(12, 1, 1, 1)
+    outside = 0
+    for seed in range(4):
+        prompts = begin(Draw(seed), torch.zeros(truth.shape), truth, 0.4, outside=1.0)
+        points = prompts.positive & (prompts.positive.flatten(1).sum(1) == 1)[:, None, None, None]
+        missed = points & ~truth
+        outside += int(missed.sum())
+        assert not missed[:, :, :1].any(), "the cube begins at 3 along the second axis"
+        for _, z, y, x in missed.nonzero().tolist():
+            assert 0 <= z <= 10
+            assert 1 <= y <= 11
+            assert 2 <= x <= 12
+    assert outside > 10

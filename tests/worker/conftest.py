@@ -15,6 +15,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import SegmentRequest
 from napari_medvlm.worker.process_runner import WorkerRunner
+from tests.worker import fork_server
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals, /dev/shm and scripts are POSIX")
 FOREIGN = Path(__file__).parents[1] / "foreign"
@@ -33,6 +34,12 @@ def foreign(monkeypatch):
     yield
     registry._entry_points.cache_clear()
     registry._load.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def interpreters(monkeypatch):
+    """Start workers as the program does."""
+    monkeypatch.setattr("napari_medvlm.worker.process._start", fork_server.start_interpreter)
 
 
 @pytest.fixture

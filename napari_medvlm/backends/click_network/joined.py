@@ -11,22 +11,21 @@ from napari_medvlm.backends.click_network.constraints import corrected_all
 from napari_medvlm.backends.click_network.crops import Floats
 from napari_medvlm.backends.click_network.gestures import Box, Gesture, Line, Point, Stroke
 from napari_medvlm.backends.click_network.segmenter import Predict, Segmenter
-from napari_medvlm.backends.embedded.proposals.click import LARGEST_MM3, proposals
+from napari_medvlm.backends.embedded.proposals.click import LARGEST_MM3
 from napari_medvlm.backends.embedded.proposals.correcting import depth_at
+from napari_medvlm.backends.embedded.proposals.forest import expected_dice
 from napari_medvlm.backends.embedded.proposals.sources import DRAW, Start, middle_rated, rated
-from napari_medvlm.backends.embedded.proposals.starting import write
+from napari_medvlm.backends.embedded.proposals.starting import clicked
 from napari_medvlm.backends.embedded.segmentation.pyramid import Levels
 from napari_medvlm.backends.embedded.segmentation.seeds import EmbeddedPrompts, Seed
 from napari_medvlm.data.geometry.grid import Index
 
-REGIONS, APART = 8, 0.15
-"""So many regions around a click compete, whose logarithms of the volume differ by so much."""
 SPREAD_NETWORK, SPREAD_REGIONS = 0.3, 0.1
 """Differences of a score at which a candidate counts 1/e."""
-CORRECTIONS = 2
-"""So many masks of the network compete at a correction."""
-TISSUE_MARGIN = 0.05
-"""A region of one tissue in the whole image is kept unless another mask is worth so much more."""
+STARTS, CORRECTIONS = 3, 2
+"""So many masks of the network compete at a first point and at a correction."""
+START_MARGIN = 0.05
+"""The embedded method's first mask is taken unless one of the network is worth so much more."""
 MARGIN = 0.005
 """The network's correction is taken if it is worth so much more than that of the regions."""
 LARGER, SHARE = 4.0, 0.04
@@ -41,7 +40,7 @@ SLICES = 4
 class NetworkSource:
     """Chooses between the mask of the embedded method and those of the network.
 
-    Other regions around the click take part in the comparison, but are not chosen.
+    The best region around the click takes part in the comparison, but is not chosen.
 
     Parameters
     ----------
@@ -64,13 +63,16 @@ class NetworkSource:
         seed = start.seed
         if not self._suited or large or seed is None or len(seed.voxels) > 1:
             return start
-        network = self._segmenter.alternatives(gestures_of((), [seed]))
-        regions = [start.mask, *self._regions(seed)]
+        regions = [start.mask]
+        if start.tissue:
+            regions.append(clicked(self._levels, seed))
+            own, near = (rated(self._levels, mask, seed)[0] for mask in regions)
+            if own < near - DRAW:
+                return start  # flat inside, with the click in its middle: not a matter of quality
+        network = self._segmenter.alternatives(gestures_of((), [seed]), most=STARTS)
         candidates = self._candidates(regions, network, seed)
-        if start.tissue and candidates[0].quality < candidates[1].quality - DRAW:
-            return start  # flat inside, with the click in its middle: not a matter of quality
-        best = candidates[best_of(candidates, TISSUE_MARGIN if start.tissue else 0.0)]
-        # Between its own regions the embedded method has chosen already.
+        best = candidates[best_of(candidates, START_MARGIN)]
+        # Between its own masks the embedded method has chosen already.
         return Start(best.mask, seed) if best.network else start
 
     def change(self, prompts: EmbeddedPrompts, before: Bools, after: Bools) -> Bools:
@@ -112,24 +114,6 @@ class NetworkSource:
         change = LARGER * max(float(np.count_nonzero(after != before)), ball)
         return max(change, SHARE * float(np.count_nonzero(before)))
 
-    def _regions(self, seed: Seed) -> list[Bools]:
-        """Regions around a click, of different volumes, the best first."""
-        masks: list[Bools] = []
-        volumes: list[float] = []
-        for proposal in proposals(self._levels, seed.voxels):
-            voxels = np.count_nonzero(proposal.mask)
-            volume = float(np.log(voxels * np.prod(proposal.level.spacing)))
-            if any(abs(volume - other) < APART for other in volumes):
-                continue
-            volumes.append(volume)
-            mask = np.zeros(self._levels.shape, bool)
-            write(self._levels, proposal, seed.voxels, mask)
-            mask[tuple(seed.voxels.T)] = True
-            masks.append(mask)
-            if len(masks) == REGIONS:
-                break
-        return masks
-
     def _candidates(
         self,
         regions: Sequence[Bools],
@@ -154,7 +138,7 @@ class NetworkSource:
             return -1.0
         if seed is None:
             return middle_rated(self._levels, mask)
-        return rated(self._levels, mask, seed)[0]
+        return float(expected_dice(rated(self._levels, mask, seed)[1][None])[0])
 
 
 def gestures_of(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.backends.click_network.border import refined
 from napari_medvlm.backends.click_network.channels import channels, extent_of, needed_mm
 from napari_medvlm.backends.click_network.choice import Proposal, totals
 from napari_medvlm.backends.click_network.constraints import (
@@ -18,8 +19,6 @@ from napari_medvlm.backends.click_network.constraints import (
 from napari_medvlm.backends.click_network.crops import (
     Crop,
     Floats,
-    box_above,
-    put,
     take,
     take_mask,
 )
@@ -127,10 +126,8 @@ class Segmenter:
     def mask_of(self, proposal: Proposal, gestures: Sequence[Gesture]) -> NDArray[np.bool_]:
         """A proposal on the grid of the image, with the points as hard constraints."""
         mask = np.zeros(self._image.shape, bool)
-        box = box_above(
-            proposal.probabilities, 0.5, proposal.crop, self._image.shape, self._spacing
-        )
-        mask[box] = put(proposal.probabilities, proposal.crop, box, self._spacing) > 0.5
+        box, part = refined(self._image, proposal.probabilities, proposal.crop, self._spacing)
+        mask[box] = part
         for gesture in gestures:
             if isinstance(gesture, Point | Stroke):
                 mask[voxel_index(gesture)] = gesture.positive

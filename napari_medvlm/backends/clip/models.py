@@ -43,7 +43,7 @@ class ClipModel(Protocol):
     logit_scale
         What cosines are multiplied by to become logits.
     logit_bias
-        What is then added, by models whose logit stands for a probability of its own (SigLIP);
+        What is then added, by models whose logit is a probability of its own (SigLIP);
         `None` if a logit means something only among others (CLIP).
     covered
         The part of an image's height and width that patches cover, from the upper left; below 1

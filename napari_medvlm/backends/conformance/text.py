@@ -32,7 +32,7 @@ def check_ground(cls: type[Backend], model: str | None = None) -> None:
         grounding = _ground(cls(), model, volume)
         assert np.array_equal(volume.data, before), "the backend writes to the image"
         reported = [r.phrase for r in grounding.regions] + [n.phrase for n in grounding.not_found]
-        assert set(reported) == set(PHRASES), f"asked for {PHRASES}, told of {reported}"
+        assert set(reported) == set(PHRASES), f"asked for {PHRASES}, reported on {reported}"
         for region in grounding.regions:
             start, stop = region.box.bounds(volume.grid)
             assert (stop > start).all(), f"the box of {region.phrase} lies outside the image"

@@ -80,7 +80,7 @@ class CataloguedBackend(SlicewiseBackend, ABC):
         return replace(grounding, prompts=sent, notes=(*grounding.notes, *note), ran_on=ran_on)
 
     def text_for(self, phrase: str, query: GroundQuery) -> str:
-        """The very text that is sent for a phrase; ``<image>`` stands for an image within it."""
+        """The very text that is sent for a phrase; ``<image>`` marks an image within it."""
         return "<image>".join(filter(None, self.parts_for(phrase, query)))
 
     def parts_for(self, phrase: str, query: GroundQuery) -> tuple[str, str]:

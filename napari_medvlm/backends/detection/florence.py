@@ -67,6 +67,6 @@ class FlorenceBackend(CataloguedBackend):
                 return_dict_in_generate=True,
             )
         steps = model.compute_transition_scores(out.sequences, out.scores, out.beam_indices)[0]
-        written = steps[steps < 0]  # 0 stands for tokens that were forced, or fill up
+        written = steps[steps < 0]  # 0 marks tokens that were forced, or fill up
         score = float(written.float().mean().exp()) if len(written) else 0.0
         return self._loaded.text(out.sequences[0].tolist()), score

@@ -120,7 +120,7 @@ def plan(checkpoint: Checkpoint) -> tuple[Layout, Conversion]:
 def default_folder(source: Path) -> Path:
     """The folder for a converted model when none is named.
 
-    Beside the source; for a download, whose folder is the hub library's own, ``models`` of the
+    Next to the source; for a download, whose folder is the hub library's own, ``models`` of the
     settings folder.
     """
     if source.parent.name == "snapshots":

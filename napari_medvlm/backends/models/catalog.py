@@ -18,6 +18,7 @@ from napari_medvlm.data.errors import BackendUnavailable
 Text = Annotated[str, Field(min_length=1)]
 _PLACEHOLDER = re.compile(r"\{(?:phrase|definition)\}")
 REPORT_PLACEHOLDERS = ("{image}", "{context}")
+PIXEL_PLACEHOLDERS = ("{width}", "{height}")
 NOT_KNOWN = "N/A"
 """What stands in a report's prompt where nothing is known of the patient."""
 ANY = "*"
@@ -58,6 +59,9 @@ class Row(BaseModel):
         known of the patient; models with one answer no other question.
     region
         What is said before the coordinates of regions in a question.
+    pixel_size
+        What is said after a question of the pixels of an image as the model sees it, with
+        ``{width}`` and ``{height}`` in millimetres; empty: nothing.
     longest
         Tokens that an answer to `prompt` may have; 0: as the backend has it.
     example
@@ -115,6 +119,7 @@ class Row(BaseModel):
     described: str = ""
     only_report: str = ""
     region: str = "Places in the pictures:"
+    pixel_size: str = ""
     longest: Annotated[int, Field(ge=0)] = 0
     example: Text
     revision: str = ""
@@ -146,6 +151,8 @@ class Row(BaseModel):
             raise ValueError("the numbering must have {number} in it once")
         if max(self.prompt.count("{image}"), self.described.count("{image}")) > 1:
             raise ValueError("a prompt may have {image} in it once")
+        if self.pixel_size and any(self.pixel_size.count(n) != 1 for n in PIXEL_PLACEHOLDERS):
+            raise ValueError("a sentence of pixels must have {width} and {height} in it once")
         if self.only_report and any(self.only_report.count(n) != 1 for n in REPORT_PLACEHOLDERS):
             raise ValueError("the prompt of a report must have {image} and {context} in it once")
         return self

@@ -104,7 +104,7 @@ def _parts(folder: Path) -> Iterator[tuple[Path, str]]:
         try:
             parts = set(map(str, json.loads(index.read_text("utf-8"))["weight_map"].values()))
         except DAMAGED:
-            continue  # whoever loads the model tells of it
+            continue  # loading the model reports it
         for part in sorted(parts):
             yield index, part
 

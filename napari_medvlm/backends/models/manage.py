@@ -40,7 +40,7 @@ def download(model: str, progress: Progress) -> Path:
     Raises
     ------
     CannotDownload
-        If a file is not what the hub said that it is; it is deleted.
+        If the hash or size of a file is not the hub's; it is deleted.
     """
     folder = fetch(model, progress)
     broken = hub_cache.damaged(model, progress)

@@ -1,7 +1,7 @@
 """Files of weights that may run code when they are read: only those that the user trusts.
 
 Older formats of weights are pickles, and a pickle can hold any program. torch reads most of them
-as plain numbers; what it cannot read so is refused, unless the user said to trust that very file.
+as plain numbers; what it cannot read so is refused, unless the user trusts that very file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PICKLED = (b"PK\x03\x04", b"\x80")
 def trusted(path: Path | str) -> bool:
     """Return whether the user trusts a file, by its content at any path.
 
-    A folder stands for all files in it and behind its links: whatever Python may run is checked.
+    A folder means all files in it and behind its links: whatever Python may run is checked.
     """
     known = _known()
     try:

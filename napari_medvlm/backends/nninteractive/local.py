@@ -97,7 +97,7 @@ class NNInteractiveBackend(Backend):
     def segment(self, prompts: ObjectPrompts, progress: Progress) -> Mask:
         """The object's mask; new prompts alone cost a prediction each.
 
-        Where memory is too small it is tried again with less, which the progress tells.
+        Where memory is too small it is tried again with less, which the progress shows.
         """
         steps, repeatable = steps_of(prompts), RepeatableProgress(progress)
         mask, notes = self._ladder.tried(lambda: self._masked(steps, repeatable), repeatable)

@@ -2,7 +2,7 @@
 
 Local and remote sessions of the library have the same methods. Each is a memory: a prompt is added
 once, and a prediction feeds the last mask back. Here a session is led to the state that a list of
-prompts stands for, so that the same list always gives the same mask.
+prompts means, so that the same list always gives the same mask.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def image_of(volume: Volume) -> NDArray[Any]:
 
 
 class SessionSync:
-    """Leads a session to what a list of prompts stands for.
+    """Brings a session to the state of a list of prompts.
 
     Parameters
     ----------

@@ -28,10 +28,10 @@ IN_PIXELS = frozenset({"qwen2.5", "medseq", "point-detect-count"})
 def framed_for(picture: SliceImage, row: Row) -> Framed:
     """An image as it is sent to a kind of model.
 
-    What a server's processor does to it is not known. So where places are written in the pixels
+    What a server's processor does to it is not known. So where places or sizes are in the pixels
     that it makes, it is sent at a size that the processor leaves alone.
     """
-    if row.grammar in IN_PIXELS:
+    if row.grammar in IN_PIXELS or row.pixel_size:
         return _in_patches(picture.pixels)
     return framed(picture.pixels, row.square, row.center_crop, row.full_range)
 

@@ -55,7 +55,8 @@ def request_of(
         in text.
     """
     functions = "tools" not in without
-    frames = [framed_for(p, row) for p, _ in pictures_of(question)] if question.places else []
+    needs_frames = bool(question.places or row.pixel_size)
+    frames = [framed_for(p, row) for p, _ in pictures_of(question)] if needs_frames else []
     chat = messages(question, row, functions=functions, frames=frames)
     request: dict[str, Any] = {
         "model": name,

@@ -29,7 +29,7 @@ class Piece:
     calls
         Parts of calls of tools, as the protocol has them.
     likely
-        The likeliest tokens at each place with their log-probabilities, where the server tells.
+        The likeliest tokens at each place with log-probabilities, where the server has them.
     finish
         Why it is the end; empty: it is not.
     tokens

@@ -63,7 +63,7 @@ class Layout:
         Raises
         ------
         KeyError
-            If a weight is missing that tells a size.
+            If a weight is missing that determines a size.
         """
         shape = {name: tuple(weight.shape) for name, weight in state.items()}
         grid, width = shape["image_encoder.pos_embed"][2:]

@@ -23,7 +23,7 @@ SURE = float(np.log(0.999 / 0.001))
 def sam_model(path: Path, device: str) -> SamModel:
     """The network of a checkpoint, shown images as it was trained with.
 
-    MedSAM's checkpoints cannot be distinguished from others by their content, so their name tells.
+    MedSAM's checkpoints cannot be distinguished from others by content, so their name decides.
 
     Raises
     ------
@@ -135,7 +135,7 @@ class SamModel:
 class MedSamModel(SamModel):
     """MedSAM, which was trained on images stretched to a square, their values from 0 to 1.
 
-    It predicts one mask, and no score that it was trained for, so only the overlap tells where an
+    It predicts one mask, and no score that it was trained for, so only the overlap shows where an
     object ends.
     """
 

@@ -64,7 +64,7 @@ class Lattice:
         Parameters
         ----------
         seen, newest
-            ``(n, 3)`` indices of the lattice: of all that the object holds, and of what was said
+            ``(n, 3)`` indices of the lattice: of all that the object holds, and of the prompts
             last, which is not empty.
         before
             Where it began before.

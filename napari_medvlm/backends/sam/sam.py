@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class SAMBackend(SliceBySliceBackend):
     """Segment Anything, MedSAM and other checkpoints of their shape.
 
-    Each slice on which it is said where the object is gets its own prediction; from there the
+    Each slice with a prompt gets its own prediction; from there the
     object is followed from slice to slice, the mask and its box on one being the prompt on the
     next. The same prompts give the same mask, whatever was asked before.
 

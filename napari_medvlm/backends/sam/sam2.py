@@ -40,7 +40,7 @@ _OBJECT = 1
 class SAM2Backend(SliceBySliceBackend):
     """Trackers of objects in films, shown the slices of a volume in their order.
 
-    Slices on which it is said where the object is are prompted first. From the first of them the
+    Slices with prompts are predicted first. From the first of them the
     object is tracked to the end of the volume, and, the memory wiped, from there to the beginning.
     Points that only say *not here* correct the slice that they are on when it is reached.
     """

@@ -148,7 +148,7 @@ def on_slices(
     Raises
     ------
     InvalidPrompt
-        If nothing is said of where the object is, and there is no mask either.
+        If there is neither a positive prompt nor a mask.
     """
     reader = _Reader(frame)
     for prompt in prompts:

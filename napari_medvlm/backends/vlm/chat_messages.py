@@ -16,7 +16,7 @@ from napari_medvlm.backends.detection.letterbox import Framed
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.backends.vlm import text_tools
 from napari_medvlm.backends.vlm.reasoning import split_reasoning
-from napari_medvlm.backends.vlm.written_places import written_places
+from napari_medvlm.backends.vlm.written_places import pixel_sizes, written_places
 from napari_medvlm.data.answer import AnswerKind, ChatTurn, NamedPlaces, Question
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.slice_image import SliceImage
@@ -74,7 +74,8 @@ def messages(
     functions
         Whether tools are offered, called and answered as functions; else in text.
     frames
-        The images of `pictures_of` as the model sees them, for coordinates of its objects.
+        The images of `pictures_of` as the model sees them, for coordinates of its objects and
+        sizes of pixels.
 
     Raises
     ------
@@ -90,7 +91,9 @@ def messages(
         number += len(turn.pictures)
         chat += [Message("user", (*shown, turn.question)), Message("assistant", (turn.answer,))]
     places = written_places(question.places, row, frames, number)
-    chat.append(Message("user", (*_asked(question, number, row), *((places,) if places else ()))))
+    sizes = pixel_sizes(question.pictures, row, frames, number)
+    parts = (*_asked(question, number, row), *filter(None, (places, sizes)))
+    chat.append(Message("user", parts))
     number += len(question.pictures)
     for step in question.steps:
         chat += _called(step, functions) + _results(step, number, row, functions)

@@ -60,7 +60,7 @@ class CitedImages:
     framed
         As the model saw it.
     caption
-        What was said of it.
+        The caption that was sent with it.
     """
 
     picture: SliceImage

@@ -132,7 +132,7 @@ def _put(loaded: Loaded, row: Row, question: Question) -> ModelInputs:
         )
         for picture, caption in pictures_of(question)
     )
-    if question.places and _writes_pixels(row):
+    if row.pixel_size or (question.places and _writes_pixels(row)):
         plain = messages(replace(question, places=()), row, functions=False)
         shown = _seen(loaded, shown, _inputs(loaded, plain, shown)[0])
     chat = messages(question, row, functions=False, frames=[s.framed for s in shown])

@@ -1,4 +1,4 @@
-"""Objects of a question as coordinates in the grammar of the model that is asked."""
+"""Objects of a question as coordinates in the grammar of the model that is asked; pixel sizes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from napari_medvlm.backends.box_formats.write import WITH_LABELS
 from napari_medvlm.backends.detection.letterbox import Framed
 from napari_medvlm.backends.models.catalog import Row
 from napari_medvlm.data.answer import NamedPlaces
-from napari_medvlm.data.slice_image import thousandths
+from napari_medvlm.data.slice_image import SliceImage, thousandths
 
 IN_THOUSANDTHS = "Places in the pictures (left, upper, right and lower edge in thousandths):"
 NOWHERE = "in none of the pictures"
@@ -42,6 +42,41 @@ def written_places(
     own = row.grammar if grammar is not None and grammar.holds == "boxes" else ""
     lines = [_line(named, own, frames, earlier, row) for named in places]
     return PlacesText("\n".join([row.region if own else IN_THOUSANDTHS, *lines]))
+
+
+def pixel_sizes(
+    pictures: Sequence[SliceImage], row: Row, frames: Sequence[Framed], earlier: int = 0
+) -> str:
+    """The sentence of a catalogue row on the size of a pixel, for each picture of a question.
+
+    The sizes are those of a pixel that the model sees, as in MedVision: an image of 0.7 mm pixels
+    that its processor enlarges twice has pixels of 0.35 mm. Empty for rows without a sentence.
+
+    Parameters
+    ----------
+    pictures
+        The pictures of the question.
+    frames
+        The images as the model sees them, those of earlier questions first.
+    earlier
+        How many of them are of earlier questions.
+    """
+    own = frames[earlier : earlier + len(pictures)]
+    if not row.pixel_size or len(own) < len(pictures):
+        return ""
+    lines = []
+    for number, (picture, frame) in enumerate(zip(pictures, own, strict=True), earlier + 1):
+        height, width = (
+            mm * given / (seen * scale)
+            for mm, given, seen, scale in zip(
+                picture.pixel_mm, frame.pixels.shape[:2], frame.size, frame.scale[::-1], strict=True
+            )
+        )
+        text = row.pixel_size.replace("{width}", f"{width:.3f}").replace(
+            "{height}", f"{height:.3f}"
+        )
+        lines.append(f"{row.numbered(number)}: {text}" if len(pictures) > 1 else text)
+    return "\n".join(lines)
 
 
 def _line(

@@ -1,4 +1,4 @@
-"""Distances and angles between places that a person marked."""
+"""Distances and angles between marked points."""
 
 from __future__ import annotations
 
@@ -18,27 +18,35 @@ COLUMNS = ("name", "length_mm", "angle_deg", *ENDS)
 
 @dataclass(frozen=True, eq=False)
 class Ruler:
-    """A line through two places or more; through three it is an angle.
+    """A line through two points or more; through three it is an angle.
 
     Parameters
     ----------
     name
         For people.
     points_mm
-        ``(N, 3)``: places ``(S, P, L)`` in patient millimetres.
+        ``(N, 3)``: points ``(S, P, L)`` in patient millimetres.
+    in_mm
+        Whether the image states its voxel size along the line; otherwise 1 mm is assumed, and
+        lengths are in pixels.
     """
 
     name: str
     points_mm: FloatArray
+    in_mm: bool = True
 
     @property
     def length_mm(self) -> float:
-        """From the first place to the last, along all between."""
+        """From the first point to the last along all between; not a number without voxel size."""
+        return self._length if self.in_mm else float("nan")
+
+    @property
+    def _length(self) -> float:
         return float(np.linalg.norm(np.diff(self.points_mm, axis=0), axis=1).sum())
 
     @property
     def angle_deg(self) -> float:
-        """At the second of three places; not a number if there are not three, or two are equal."""
+        """At the second of three points; not a number if there are not three, or two are equal."""
         if len(self.points_mm) != 3:
             return float("nan")
         first_arm, second_arm = self.points_mm[[0, 2]] - self.points_mm[1]
@@ -51,7 +59,8 @@ class Ruler:
     def text(self) -> str:
         """The angle, else the length, as it stands at the line."""
         angle = self.angle_deg
-        return f"{self.length_mm:.1f} mm" if np.isnan(angle) else f"{angle:.1f}°"
+        unit = "mm" if self.in_mm else "px"
+        return f"{self._length:.1f} {unit}" if np.isnan(angle) else f"{angle:.1f}°"
 
 
 def write_rulers(path: str | Path, rulers: Sequence[Ruler]) -> None:
@@ -67,5 +76,6 @@ def write_rulers(path: str | Path, rulers: Sequence[Ruler]) -> None:
 
 def _cells(ruler: Ruler) -> list[str | float]:
     places = ruler.points_mm[:3].ravel()
-    angle = "" if np.isnan(ruler.angle_deg) else round(ruler.angle_deg, 4)
-    return [ruler.name, round(ruler.length_mm, 4), angle, *(round(float(v), 4) for v in places)]
+    values = (ruler.length_mm, ruler.angle_deg)
+    figures = ["" if np.isnan(value) else round(value, 4) for value in values]
+    return [ruler.name, *figures, *(round(float(v), 4) for v in places)]

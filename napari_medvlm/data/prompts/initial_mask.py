@@ -26,7 +26,7 @@ LARGEST_GRID = 2**34
 
 
 class InitialMask(BasePrompt):
-    """A mask to start from: it takes the place of all that was said of the object before it.
+    """A mask to start from: it replaces all earlier prompts of the object.
 
     Attributes
     ----------

@@ -19,7 +19,7 @@ from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.ask.scoring import score_answer
 from napari_medvlm.sessions.ask.model_input import caption_of
 from napari_medvlm.worker.environment_runner import RoutedRunner
-from napari_medvlm.worker.messages import AnswerReply, AskRequest
+from napari_medvlm.worker.messages import AskRequest
 
 
 def measure(item: Item, plan: Plan, runner: RoutedRunner) -> Outcome:
@@ -27,8 +27,7 @@ def measure(item: Item, plan: Plan, runner: RoutedRunner) -> Outcome:
     volumes = [read(path) for path in item.images]
     question = question_of(item, volumes, plan)
     request = AskRequest(plan.backend, volumes[0], plan.model, plan.device, question)
-    reply = runner.submit(request).result()
-    assert isinstance(reply, AnswerReply)
+    reply = runner.reply_to(request)
     return score_answer(item, reply.answer, volumes[0], reply.seconds)
 
 

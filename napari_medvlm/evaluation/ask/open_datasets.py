@@ -127,7 +127,7 @@ def slake(source: Source) -> None:
 def path_vqa(source: Source) -> None:
     """PathVQA, the Parquet of https://huggingface.co/datasets/flaviagiammarino/path-vqa.
 
-    Columns ``image``, ``question``, ``answer``, as its card tells; the file itself was not seen.
+    Columns ``image``, ``question``, ``answer``, as its card states; the file itself was not seen.
     """
     _parquet(source)
 

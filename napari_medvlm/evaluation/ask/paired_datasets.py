@@ -132,7 +132,7 @@ def gemex(source: Source) -> None:
     Fields ``question``, ``choices`` (of a choice), ``answer`` (a letter, several in a list, yes or
     no, or words), ``visual_locations`` (``x0, y0, x1, y1``) and ``image_path`` of MIMIC-CXR-JPG.
     The boxes are Chest ImaGenome's. That these lie in a square of 224 pixels, the image centred in
-    it at its aspect, is taken from how they look, and is not said in the file.
+    it at its aspect, is taken from how they look, and is not stated in the file.
     """
     path = source.references
     fields = ("question", "answer", "visual_locations", "image_path")

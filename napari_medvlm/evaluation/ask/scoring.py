@@ -89,7 +89,7 @@ def _figures(item: Item, text_answer: str, choice: str, refused: bool) -> dict[s
 
 
 def _of_values(right: Sequence[float], numbers: Sequence[float]) -> dict[str, Any]:
-    """The last numbers that were said count, as many as are wanted."""
+    """The last numbers of the answer count, as many as are wanted."""
     if len(numbers) < len(right):
         return {"parsed": False}
     expected, predicted = np.array(right), np.array(numbers[-len(right) :])

@@ -63,7 +63,7 @@ def summary(
 
     ``notes``: what of the data set was left out on purpose.
     ``reasons``: why the backend did not answer, with a ``count``, of ``asked`` questions.
-    ``calibration``, where the backend tells how sure it is: see `calibration.Reliability`.
+    ``calibration``, where the backend reports a confidence: see `calibration.Reliability`.
     """
     kinds = grouped(scored_items, lambda pair: kind_name(pair[0]))
     types = grouped(scored_items, lambda pair: pair[0].type or "-")

@@ -94,7 +94,7 @@ class Case(EvaluationCase):
     images
         One image; several: pictures of one size, each a slice.
     size
-        Height and width that the references were drawn on, if the data set tells.
+        Height and width that the references were drawn on, if the data set states it.
     references
         Where phrases are.
     labels

@@ -11,14 +11,13 @@ from napari_medvlm.evaluation.ground.outcomes import Outcome
 from napari_medvlm.evaluation.ground.plan import Plan
 from napari_medvlm.evaluation.ground.scoring import phrases, score_case
 from napari_medvlm.worker.environment_runner import RoutedRunner
-from napari_medvlm.worker.messages import GroundReply, GroundRequest
+from napari_medvlm.worker.messages import GroundRequest
 
 
 def measure(case: Case, plan: Plan, runner: RoutedRunner) -> Outcome:
     """Search for the phrases of a case and score the regions; errors as of `load` and a backend."""
     loaded = load(case)
-    reply = runner.submit(_request(case, loaded, plan)).result()
-    assert isinstance(reply, GroundReply)
+    reply = runner.reply_to(_request(case, loaded, plan))
     results = score_case(case, loaded, reply.grounding)
     return Outcome(
         case=case.name, results=results, seconds=reply.seconds, notes=reply.grounding.notes

@@ -76,7 +76,7 @@ class Outcome(CaseResult):
     seconds
         From the question to the regions, all phrases together, without loading model and image.
     notes
-        What the backend said that must be known to judge it.
+        Notes of the backend that limit the result.
     """
 
     results: tuple[PhraseResult, ...] = ()

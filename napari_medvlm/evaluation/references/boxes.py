@@ -1,4 +1,4 @@
-"""Boxes of a reference file, checked against the image that they are said to lie on."""
+"""Boxes of a reference file, checked against the image that they belong to."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def read_json(path: Path) -> Any:
 
 
 def _object(line: str, at: int) -> Any:
-    """The JSON of a line; an error tells which line of the file it is."""
+    """The JSON of a line; an error names the line of the file."""
     try:
         return json.loads(line)
     except json.JSONDecodeError as error:

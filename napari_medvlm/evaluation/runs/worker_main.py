@@ -24,7 +24,7 @@ def main() -> None:
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
     begun = sys.stdin.readline()
     if not begun:
-        return  # the caller was stopped before it said anything
+        return  # the caller was stopped before it sent anything
     first = json.loads(begun)
     worker = WorkerSpec(first["name"], first["plan"]).make()
     threading.Thread(target=_listen, args=(waiting, worker), daemon=True).start()

@@ -35,7 +35,7 @@ THREADS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
 )
-"""What tells numerical libraries how many threads to take."""
+"""Environment variables that limit the threads of numerical libraries."""
 
 
 class Worker(Protocol):
@@ -219,7 +219,7 @@ class _Child:
 
     def _send(self, message: Json) -> None:
         assert self._process.stdin is not None
-        # Where it has ended, reading its answer tells so.
+        # If it has ended, reading its answer fails.
         with contextlib.suppress(OSError, ValueError):
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()

@@ -61,7 +61,7 @@ class Case(EvaluationCase):
     channel
         Which volume of a 4D image, from 0.
     structures
-        What is in the labels, as far as the data set tells; if nothing, each value is one.
+        What is in the labels, as far as the data set states it; if nothing, each value is one.
     """
 
     image: Path
@@ -110,7 +110,7 @@ def unknown(structures: Sequence[Structure], wanted: Sequence[str]) -> tuple[str
 
 
 def require_known(cases: Sequence[Case], wanted: Sequence[str]) -> None:
-    """Raise `InvalidReference` if the data set tells its structures, and one is not among them."""
+    """Raise `InvalidReference` if the data set names its structures, and one is not among them."""
     known = {s.name: s for case in cases for s in case.structures}
     for text in unknown(tuple(known.values()), wanted) if known else ():
         raise InvalidReference(

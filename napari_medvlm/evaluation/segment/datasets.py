@@ -31,7 +31,7 @@ def find_cases(
         How it lies on disk. A case of pairs may be a folder of DICOM files: an image, and next to
         it or in the folder of labels one segmentation or structure set.
     images
-        Its folder; for pairs and npz that of the images; ``imagesTr`` also stands for its parent.
+        Its folder; for pairs and npz that of the images; ``imagesTr`` also means its parent.
     labels
         The folder of the labels, where they are not in their usual place.
     channel

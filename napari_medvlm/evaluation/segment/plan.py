@@ -19,7 +19,7 @@ PROMPTS = {
     PromptKind.LINE: Line,
 }
 MASKS = "masks"
-"""Stands for the backend in runs of masks that were made by another program."""
+"""The backend's name in runs of masks that another program made."""
 LIBRARIES = ("numpy", "scipy", "scikit-image", "SimpleITK")
 
 

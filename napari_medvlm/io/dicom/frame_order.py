@@ -42,7 +42,7 @@ class FrameOrder:
     slices
         ``(frames,)`` the slice that a frame shows, counted from the first frame's.
     labels
-        For each frame what tells it from others of the same slice, by DICOM keyword.
+        For each frame what distinguishes it from others of the same slice, by DICOM keyword.
     notes
         What the frames are where they are no slices, and what was assumed.
     """

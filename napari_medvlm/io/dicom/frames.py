@@ -46,7 +46,7 @@ class Plane:
     size
         Rows, columns and samples of a pixel.
     placed
-        Whether the file tells where the slice lies; if not, the position counts frames.
+        Whether the file has the position of the slice; if not, the position counts frames.
     position
         ``(3,)`` centre of the first pixel, LPS millimetres.
     orientation

@@ -72,7 +72,7 @@ def guarded(
     Parameters
     ----------
     problem, hint
-        What is said of the file, and the remedy.
+        The message about the file, and the remedy.
     """
     with _quiet():
         try:

@@ -1,4 +1,4 @@
-"""What tells several volumes at one place apart: echoes, time points, b-values."""
+"""What distinguishes several volumes at the same position: echoes, time points, b-values."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ DAY = timedelta(days=1)
 EARLY = timedelta(hours=1)
 """How long before the injection a dynamic scan may begin."""
 HOURS_WITHOUT_A_DAY, MOST_HALF_LIVES = 8, 10
-"""The longest half-life for which the clock alone tells the day of the injection; after so many
+"""The longest half-life for which the clock alone has the day of the injection; after so many
 half-lives nothing is left that a scanner could see, so that one of the times is wrong."""
 MOST_KG = 650
 
@@ -69,7 +69,7 @@ def suv_of(files: Sequence[Path]) -> Suv:
     Parameters
     ----------
     files
-        All files of the series: the earliest tells when the scan began.
+        All files of the series: the earliest is the start of the scan.
     """
     tags = [*KEYWORDS, "00090010", "0009100D", "70530010", "70531000"]
     unit = ""
@@ -165,7 +165,7 @@ def _scan_start(headers: Sequence[Dataset], half_life_s: float) -> datetime:
 
 
 def _into_scan(header: Dataset, half_life_s: float) -> timedelta:
-    """How long after the reference of the decay correction a frame began, if it tells."""
+    """How long after the reference of the decay correction a frame began, if it is known."""
     reference_ms = first_number(header, "FrameReferenceTime")
     duration_ms = first_number(header, "ActualFrameDuration")
     if not reference_ms or not duration_ms:
@@ -179,7 +179,7 @@ def _into_scan(header: Dataset, half_life_s: float) -> timedelta:
 def _given_at(administration: Dataset, scan: datetime, half_life_s: float) -> datetime:
     """When the activity was given: before the scan, or soon after the start of a dynamic one.
 
-    A date that cannot be, as some anonymisers write, is left aside; the clock alone stands for the
+    A date that cannot be, as some anonymisers write, is ignored; the clock alone is used for the
     nearest such time within a day, also over midnight.
     """
     exact = _date_time(text(administration, "RadiopharmaceuticalStartDateTime"))

@@ -187,13 +187,13 @@ def _segment_of(seg: Dataset, frame: int) -> int:
 
 
 def _tracking_uid(described: Dataset) -> str:
-    """The UID of what a segment shows; empty if the file tells none that can be written again."""
+    """The UID of what a segment shows; empty if the file has none that can be written again."""
     uid = described.get("TrackingUID")
     return str(uid) if uid and uid.is_valid else ""
 
 
 def _shown(described: Dataset) -> str:
-    """The colour of a segment as ``#rrggbb``; empty if the file tells none that can be shown."""
+    """The colour of a segment as ``#rrggbb``; empty if the file has none that can be shown."""
     from highdicom.color import CIELabColor
 
     value = described.get("RecommendedDisplayCIELabValue")

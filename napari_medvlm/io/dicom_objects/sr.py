@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_medvlm.data.atomic_write import write_atomically
 from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.measurements.ruler import Ruler
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom.header import guarded, sop_class
 from napari_medvlm.io.dicom_objects.frame_of_reference import mismatch_notes
@@ -23,6 +24,7 @@ from napari_medvlm.io.dicom_objects.sr_evaluations import (
     groups_of,
     sentence_in,
 )
+from napari_medvlm.io.dicom_objects.sr_rulers import ruler_groups, rulers_in
 
 if TYPE_CHECKING:
     from highdicom.sr import Measurement
@@ -55,18 +57,19 @@ class TimePoint:
 
 def write_sr(
     path: str | Path,
-    seg: str | Path,
+    seg: str | Path | None,
     rows: Rows,
     volume: Volume,
     evaluations: Sequence[Evaluation] = (),
     time_point: TimePoint | None = None,
+    rulers: Sequence[Ruler] = (),
 ) -> None:
     """Write the measurements of the segments of a DICOM segmentation.
 
     Parameters
     ----------
     seg
-        The file that the segments are in.
+        The file that the segments are in; `None` if there are no rows.
     rows
         The values of a row of `tables` by the number of the segment; empty ones are left out.
     volume
@@ -75,6 +78,8 @@ def write_sr(
         What else was found and answered.
     time_point
         When the study was made among those that are compared.
+    rulers
+        Distances and angles that were drawn; lengths without a voxel size are left out.
 
     Raises
     ------
@@ -82,11 +87,13 @@ def write_sr(
         If the volume is not from a DICOM series, the segmentation is of another frame of reference
         or patient, nothing is in the objects, or the file cannot be written.
     """
-    there = _to_report(Path(seg), rows, evaluations)
-    _require_same_frame(Path(seg), volume)
+    seg = None if seg is None else Path(seg)
+    there = _to_report(seg, rows, [*evaluations, *rulers])
+    if seg is not None:
+        _require_same_frame(seg, volume)
     sources = source_headers(volume)
     try:
-        report = _report(Path(seg), there, sources, evaluations, time_point)
+        report = _report(seg, there, sources, evaluations, time_point, rulers)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise CannotSave(
             f"A report cannot refer to images as those of {volume.name} "
@@ -97,11 +104,12 @@ def write_sr(
 
 
 def _report(
-    seg: Path,
+    seg: Path | None,
     rows: Rows,
     sources: list[Dataset],
     evaluations: Sequence[Evaluation],
     time_point: TimePoint | None,
+    rulers: Sequence[Ruler],
 ) -> Any:
     """The report; errors are those of highdicom, for headers that lack what it needs."""
     import highdicom as hd
@@ -109,9 +117,11 @@ def _report(
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
-    segmentation = hd.seg.segread(seg)
-    _name_segments_in_frames(segmentation)
-    frame, series = segmentation.FrameOfReferenceUID, sources[0].SeriesInstanceUID
+    segmentation = None if seg is None else hd.seg.segread(seg)
+    if segmentation is not None:
+        _name_segments_in_frames(segmentation)
+    frame = (sources[0] if segmentation is None else segmentation).FrameOfReferenceUID
+    series = sources[0].SeriesInstanceUID
     modality = str(sources[0].get("Modality") or "")
     groups = [
         _group(segmentation, number, dict(values), series, modality, time_point)
@@ -120,6 +130,7 @@ def _report(
     groups += [
         group for evaluation in evaluations for group in groups_of(evaluation, frame, series)
     ]
+    groups += ruler_groups(rulers, frame)
     content = sr.MeasurementReport(
         sr.ObservationContext(observer_device_context=_device()),
         codes.SCT.ImagingProcedure,
@@ -127,7 +138,7 @@ def _report(
         codes.DCM.ImagingMeasurementReport,
     )
     report = sr.Comprehensive3DSR(
-        evidence=[*sources, segmentation],
+        evidence=sources if segmentation is None else [*sources, segmentation],
         content=content[0],
         series_instance_uid=generate_uid(),
         series_number=2000 + int(sources[0].get("SeriesNumber") or 0),
@@ -141,15 +152,15 @@ def _report(
     return report
 
 
-def _to_report(seg: Path, rows: Rows, evaluations: Sequence[Evaluation]) -> Rows:
+def _to_report(seg: Path | None, rows: Rows, others: Sequence[Evaluation | Ruler]) -> Rows:
     """The rows that are not empty; refused if there is nothing, or the file is no segmentation."""
-    if not is_seg(seg):
+    if seg is not None and not is_seg(seg):
         raise CannotSave(
             f"A report refers to a DICOM segmentation, and {seg.name} is none.",
             "Save the objects as .dcm first, and measure those.",
         )
     there = {number: values for number, values in rows.items() if values["voxels"]}
-    if not there and not evaluations:
+    if not there and not others:
         raise CannotSave(
             "There is nothing to report: all objects are empty.", "Segment something first."
         )
@@ -189,6 +200,11 @@ def read_evaluations(path: str | Path) -> tuple[Evaluation, ...]:
         If it is no report of measurements by template 1500.
     """
     return _read(path, lambda report: evaluations_in(report.content))
+
+
+def read_rulers(path: str | Path) -> tuple[Ruler, ...]:
+    """The distances and angles of a structured report of ours; errors as of `read_sr`."""
+    return _read(path, lambda report: rulers_in(report.content))
 
 
 def series_of_report(path: str | Path) -> tuple[str, ...]:

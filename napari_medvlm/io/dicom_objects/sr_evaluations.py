@@ -50,7 +50,7 @@ class Evaluation:
 def groups_of(evaluation: Evaluation, frame: str, series: str) -> list[Any]:
     """The measurement groups of an evaluation: one for each box, or one without a place.
 
-    A box is a volume surface between its first face and the one opposite, which tells all of it,
+    A box is a volume surface between its first face and the one opposite, which defines it,
     at any angle. Groups of one evaluation share its tracking identifier.
 
     Parameters

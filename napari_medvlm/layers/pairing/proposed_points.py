@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.layers.display.screen_size import ScreenSize
 from napari_medvlm.layers.layer_set import LayerSet
 from napari_medvlm.sessions.cursor import Position
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 KIND, ROLE = "follow-up", "proposed points"
 COLOR = "#ffb000"
-DIAMETER_MM = 10.0
+DIAMETER_PX = 16.0
+"""Wider than the marker of a prompt: it encloses a small lesion."""
 HOLLOW = "#00000000"
 
 
@@ -118,7 +120,6 @@ class ProposedPoints:
             ndim=3,
             name="Proposed points",
             affine=self._grid.affine,
-            size=DIAMETER_MM / min(self._grid.spacing),
             face_color=HOLLOW,
             border_color=COLOR,
             border_width=0.12,
@@ -127,6 +128,7 @@ class ProposedPoints:
             text={"string": "{name}", "color": COLOR, "size": 9, "anchor": "upper_left"},
         )
         active = self.viewer.layers.selection.active
+        self._screen_size = ScreenSize(self.viewer, layer, DIAMETER_PX)
         self._layers.add(ROLE, layer)
         layer.mode = "select"
         layer.events.data.connect(self._on_data)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 POSITIVE, NEGATIVE, PENDING = "#2ee66b", "#ff4d4d", "#ffa500"
 """Colours of prompts that say *this*, that say *not this*, and of those not yet answered."""
+HOLLOW, FILLED = "00", "80"
+"""Opacity of the face of a point that is answered and of a pending one, as the end of a colour."""
 
 
 P = TypeVar("P")
@@ -89,6 +91,7 @@ class PromptLayer(ABC, Generic[P]):
         if not self._is_there:
             layer = self._make()
             layer.metadata[KEY] = {
+                **layer.metadata.get(KEY, {}),
                 "role": self.role,
                 "volume": self.session.volume,
                 "owner": layer.unique_id,

@@ -14,20 +14,31 @@ from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.display import Reslice, displayed
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.prompts import Point
+from napari_medvlm.layers.display.screen_size import ScreenSize
 from napari_medvlm.layers.display.slab import SlabView
 from napari_medvlm.layers.object_picking import CLICK_PX, LEFT_BUTTON, PICK_KEY
-from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
+from napari_medvlm.layers.prompts.base import (
+    FILLED,
+    HOLLOW,
+    NEGATIVE,
+    PENDING,
+    POSITIVE,
+    PromptLayer,
+    new_rows,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Points
 
-POINT_DIAMETER_MM = 5.0
 RIGHT_BUTTON = 2
 """As napari numbers the buttons of the mouse."""
 
 
 class PointsLayer(PromptLayer[Point]):
-    """Points: green ones are positive, red ones negative; an orange ring marks a pending one."""
+    """Points as rings of one size on the screen: green ones are positive, red ones negative.
+
+    A pending one is filled and its ring is orange.
+    """
 
     role: ClassVar[str] = "points"
     name: ClassVar[str] = "Points (green: positive, red: negative)"
@@ -49,19 +60,14 @@ class PointsLayer(PromptLayer[Point]):
             ndim=3,
             name=self.name,
             affine=self.grid.affine,
-            size=self._diameter,
             features={"prompt": np.zeros(0, int), "positive": np.zeros(0, bool)},
             border_width=0.2,
         )
+        self._screen_size = ScreenSize(self.viewer, layer)
         layer.events.mode.connect(lambda _: self._on_mode(layer))
         layer.events.data.connect(self._on_data)
         layer.events.set_data.connect(lambda _: self._on_drawn(layer))
         return layer
-
-    @property
-    def _diameter(self) -> float:
-        """Of a point, in voxels of the smallest spacing."""
-        return self._seen_mm(POINT_DIAMETER_MM, 1 / 60, 1 / 14) / min(self.grid.spacing)
 
     def _on_mode(self, layer: Points) -> None:
         """Handle clicks in place of napari's last callback while the layer is in mode "add"."""
@@ -165,8 +171,12 @@ class PointsLayer(PromptLayer[Point]):
         positive = np.array([p.positive for p in prompts.values()], bool)
         world = np.array([p.position_mm for p in prompts.values()]).reshape(-1, 3)
         data = self.grid.to_index(world)
-        faces = [POSITIVE if is_positive else NEGATIVE for is_positive in positive]
-        borders = [PENDING if i in pending else "white" for i in ids]
+        colors = [POSITIVE if is_positive else NEGATIVE for is_positive in positive]
+        faces = [
+            color + (FILLED if i in pending else HOLLOW)
+            for i, color in zip(ids, colors, strict=True)
+        ]
+        borders = [PENDING if i in pending else color for i, color in zip(ids, colors, strict=True)]
         if not np.array_equal(layer.features["prompt"].to_numpy(int), ids):
             waiting = len(ids) > len(layer.data) and bool(pending)
             # Do not redraw the layer list with each click, only when its mask arrives.
@@ -183,7 +193,6 @@ class PointsLayer(PromptLayer[Point]):
         """Set the points' positions; new points get the colours of the last one at once."""
         selected = layer.selected_data
         layer.selected_data = set()  # else the next lines would change the selected points
-        layer.current_size = self._diameter
         if face:
             layer.current_face_color, layer.current_border_color = face[0], border[0]
         with layer.events.data.blocker():  # napari would measure all layers, twice

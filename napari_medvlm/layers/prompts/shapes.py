@@ -172,7 +172,7 @@ class ShapesLayer(PromptLayer[Drawn]):
                 self.session.changed.emit(None)
 
     def _on_features(self, layer: Shapes) -> None:
-        """Take shapes that were pasted, of which napari tells in no other way."""
+        """Take shapes that were pasted, for which napari emits no other event."""
         if layer.nshapes > len(self._drawn) and not self._is_busy:
             self._edited()
 

@@ -55,7 +55,7 @@ class LayerMirror:
         self._side.layers.clear()
 
     def in_side(self, layer: Layer) -> Layer | None:
-        """The layer of the side view that stands for a layer of the viewer."""
+        """The layer of the side view that mirrors a layer of the viewer."""
         twin = self._twins.get(id(layer))
         if twin is not None:
             return twin.layer
@@ -77,7 +77,7 @@ class LayerMirror:
 
     def _add(self, layer: Layer) -> None:
         if is_mirrored(layer):
-            twin = self._twins[id(layer)] = LayerTwin(layer, self._main)
+            twin = self._twins[id(layer)] = LayerTwin(layer, self._main, self._side)
             self._side.layers.append(twin.layer)
 
     def _on_removed(self, event: Any) -> None:

@@ -11,6 +11,7 @@ from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.prompts import Box, Point
 from napari_medvlm.layers.convert import KEY
+from napari_medvlm.layers.display.screen_size import ScreenSize
 from napari_medvlm.layers.orientation import axis_across, place_in_view
 from napari_medvlm.layers.prompts.base import NEGATIVE, POSITIVE
 from napari_medvlm.layers.views.linked import linked_views
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from napari.layers import Points
 
 ROLE = "off slice"
-DIAMETER_MM = 5.0
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,6 @@ class OffSlicePrompts:
                 affine=self._grid.affine,
                 border_width=0.2,
                 face_color="transparent",
-                size=DIAMETER_MM / min(self._grid.spacing),
                 features={"distance": np.zeros(0, object), "color": np.zeros(0, object)},
                 text={
                     "string": "{distance}",
@@ -170,9 +169,9 @@ class OffSlicePrompts:
                 },
                 opacity=0.8,
             )
-            self._layer.current_size = DIAMETER_MM / min(self._grid.spacing)
             self._layer.current_face_color = "transparent"
             self._layer.metadata[KEY] = {"role": ROLE, "owner": self._layer.unique_id}
+            self._screen_size = ScreenSize(self.view, self._layer)
             self._layer.editable = False
             self.view.layers.append(self._layer)
         return self._layer

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from napari_medvlm.layers.convert import KEY
+from napari_medvlm.layers.display.screen_size import ScreenSize, diameter_px
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Layer
+    from napari.layers import Layer, Points
 
 SETTINGS = [
     "name",
@@ -60,6 +61,8 @@ class LayerTwin:
         The layer of the viewer.
     main
         The viewer; by its sliders a change of data is distinguished from another slice.
+    side
+        The side view, with whose zoom markers of one size on the screen are drawn.
 
     Attributes
     ----------
@@ -67,12 +70,14 @@ class LayerTwin:
         The layer for the side view.
     """
 
-    def __init__(self, original: Layer, main: ViewerModel) -> None:
+    def __init__(self, original: Layer, main: ViewerModel, side: ViewerModel) -> None:
         self.original = original
         self._dims = main.dims
         self._is_copying = False
         self._slice = self._sliders()
         self.layer = _copy_of(original)
+        px = diameter_px(original)
+        self._screen_size = None if px is None else ScreenSize(side, cast("Points", self.layer), px)
         self._names = [
             name for name in SETTINGS if hasattr(original.events, name) and hasattr(original, name)
         ]
@@ -220,4 +225,5 @@ def _copy_geometry(original: Any, copy: Any) -> None:
     copy.data = original.data
     if isinstance(original, Points) and len(original.data):
         for name in ("size", "face_color", "border_color", "symbol", "shown"):
-            setattr(copy, name, getattr(original, name))
+            if name != "size" or diameter_px(original) is None:  # else as large as its view says
+                setattr(copy, name, getattr(original, name))

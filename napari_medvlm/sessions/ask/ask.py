@@ -19,7 +19,7 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.ask.model_input import ImageSelection, ModelInput, pictures
 from napari_medvlm.sessions.ask.other_images import NamedVolume
-from napari_medvlm.worker.messages import AnswerReply, AskRequest
+from napari_medvlm.worker.messages import AskRequest
 from napari_medvlm.worker.runner import InlineRunner
 
 
@@ -86,8 +86,7 @@ def ask(  # noqa: PLR0913  # the inputs of a question
 
 def _answered(request: AskRequest, notes: tuple[str, ...]) -> Answer:
     """The answer to a request, with the notes on its images before its own."""
-    reply = InlineRunner().submit(request).result()
-    assert isinstance(reply, AnswerReply)
+    reply = InlineRunner().reply_to(request)
     return replace(reply.answer, notes=(*notes, *reply.answer.notes))
 
 

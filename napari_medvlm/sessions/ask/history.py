@@ -30,7 +30,6 @@ from napari_medvlm.ledger.conversation_records import (
     Marked,
     QuestionRecord,
     StoredAnswer,
-    StoredCheckResult,
     StoredClaim,
     TextStreamed,
     ToolRoundRecord,
@@ -267,7 +266,7 @@ class ConversationHistory:
 
     def check(self, turn_id: int, result: CheckResult) -> None:
         """Record the result of a check of an answer."""
-        self._note(Checked(turn=turn_id, result=StoredCheckResult.of(result)))
+        self._note(Checked(turn=turn_id, result=result))
 
     def close(self) -> None:
         """Finish the journal."""

@@ -127,7 +127,7 @@ class ConversationState:
                     marks[record.claim] = Mark(record.verdict, record.note)
                 self.set(turn.id, marks=marks)
             case Checked():
-                result = record.result.result()
+                result = record.result
                 others = (other for other in turn.check_results if other.check != result.check)
                 self.set(turn.id, check_results=(*others, result))
 

@@ -18,11 +18,12 @@ from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.ask.model_input import ImageSelection, ModelInput, pictures
+from napari_medvlm.sessions.ask.scene import Scene
 from napari_medvlm.sessions.ask.tool_schemas import TOOLS, specs
-from napari_medvlm.sessions.ask.tools import Scene, Toolbox
+from napari_medvlm.sessions.ask.tools import Toolbox
 from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting, named_places, pointed
 from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
-from napari_medvlm.worker.messages import AnswerReply, AskRequest
+from napari_medvlm.worker.messages import AskRequest
 
 MAX_ROUNDS = 6
 """Maximum number of rounds of tool calls; then the model must answer."""
@@ -111,9 +112,7 @@ class AnswerLoop:
     def _send(self, question: Question) -> Answer:
         model = self.models.answerer
         request = AskRequest(model.backend, self.volume, model.model, model.device, question)
-        reply = self.sender.send(request, self.on_text)
-        assert isinstance(reply, AnswerReply)
-        return reply.answer
+        return self.sender.send(request, self.on_text).answer
 
 
 def render_images(volume: Volume, inputs: QuestionInputs) -> ModelInput:

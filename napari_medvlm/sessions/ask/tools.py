@@ -1,9 +1,9 @@
-"""Doing what models call for. Nothing here touches what belongs to the user."""
+"""Execution of the tools that a model calls. The objects of the user are not changed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy as np
 from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.data.errors import Cancelled, InvalidPrompt, MedVLMError
 from napari_medvlm.data.grounding import Grounding, GroundQuery
-from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.measure import diameters, longest_diameter_mm, measure
 from napari_medvlm.data.prompts import Box, Point
@@ -25,96 +24,19 @@ from napari_medvlm.data.slice_image import (
 )
 from napari_medvlm.data.tool_call import ToolCall, ToolResult
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.language.structure_names import Names, Synonyms
 from napari_medvlm.sessions.ask.model_input import (
-    ImageSelection,
-    ModelInput,
     caption_of,
 )
 from napari_medvlm.sessions.ask.other_images import counterpart
+from napari_medvlm.sessions.ask.scene import Scene
 from napari_medvlm.sessions.ask.tool_schemas import TOOLS, schema_error, specs
 from napari_medvlm.sessions.ask.visual_prompts import name_of, places_in
 from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
-from napari_medvlm.worker.messages import GroundReply, GroundRequest, SegmentReply, SegmentRequest
+from napari_medvlm.worker.messages import GroundRequest, SegmentRequest
 
 SMALLEST = 8
 """Voxels a side of what is zoomed to."""
 Arguments = Mapping[str, Any]
-
-
-@dataclass(eq=False)
-class Scene:
-    """What tools look at.
-
-    Parameters
-    ----------
-    model_input
-        What the model has seen.
-    objects
-        By name; what is segmented is added.
-    shown
-        Pictures that tools have shown, oldest first.
-    earlier
-        Pictures of earlier questions, whose numbers come first.
-    """
-
-    volume: Volume
-    selection: ImageSelection
-    model_input: ModelInput
-    objects: dict[str, Mask]
-    labels: Sequence[NamedLabels] = ()
-    shown: list[SliceImage] = field(default_factory=list)
-    earlier: tuple[SliceImage, ...] = ()
-
-    @property
-    def pictures(self) -> tuple[SliceImage, ...]:
-        """All pictures in the order of their numbers."""
-        return (*self.earlier, *self.model_input.pictures, *self.shown)
-
-    @property
-    def first(self) -> int:
-        """Number of the first picture of the question itself."""
-        return len(self.earlier) + 1
-
-    def image(self, number: int) -> SliceImage:
-        """A picture by its number, from 1."""
-        images = self.pictures
-        if not 1 <= number <= len(images):
-            raise InvalidPrompt(
-                f"There is no picture {number}.", f"There are {len(images)} pictures."
-            )
-        return images[number - 1]
-
-    def volume_of(self, image: SliceImage) -> Volume:
-        """The image that a picture shows."""
-        others = (other.volume for other in self.selection.others)
-        return next((v for v in others if v.grid is image.grid), self.volume)
-
-    def find(self, words: str) -> Region:
-        """An object by its name, or by words that mean it."""
-        known = {name.casefold(): name for name in self.objects}
-        name = known.get(words.casefold())
-        if name is None:
-            matches = {m.name for m in Names(tuple(self.objects), Synonyms.load()).find(words)}
-            name = matches.pop() if len(matches) == 1 else None
-        if name is None:
-            names = ", ".join(self.objects) or "none"
-            raise InvalidPrompt(
-                f"There is no object called {words!r}.",
-                f"Known objects: {names}. Segment it first.",
-            )
-        mask = self.objects[name]
-        if not mask.voxels:
-            raise InvalidPrompt(f"The object {name} is empty.", "Segment it again.")
-        return Region.of_mask(words, mask, self.volume.grid, mask.score, name)
-
-    def free_name(self, wanted: str) -> str:
-        """A name that no object has."""
-        name, number = wanted, 1
-        while name in self.objects:
-            number += 1
-            name = f"{wanted} {number}"
-        return name
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,9 +209,7 @@ class Toolbox:
             (phrase,), scene.selection.scope, labels=tuple(scene.labels), window=window
         )
         request = GroundRequest(model.backend, scene.volume, model.model, model.device, query)
-        reply = self._calls.send(request)
-        assert isinstance(reply, GroundReply)
-        return reply.grounding
+        return self._calls.send(request).grounding
 
     def _mask(self, prompt: Box | Point) -> Mask:
         model = self._helpers.segmenter
@@ -297,9 +217,7 @@ class Toolbox:
         request = SegmentRequest(
             model.backend, self._scene.volume, model.model, model.device, prompts
         )
-        reply = self._calls.send(request)
-        assert isinstance(reply, SegmentReply)
-        return reply.mask
+        return self._calls.send(request).mask
 
     def _prompt(self, arguments: Arguments) -> Box | Point:
         image = self._scene.image(arguments.get("picture", self._scene.first))

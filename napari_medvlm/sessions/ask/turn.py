@@ -25,7 +25,7 @@ from napari_medvlm.sessions.ask.tool_loop import (
 from napari_medvlm.sessions.job_queue import JobQueue
 from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
 from napari_medvlm.settings.log_file import log_path
-from napari_medvlm.worker.messages import ExplainReply, GroundReply, GroundRequest
+from napari_medvlm.worker.messages import GroundRequest
 
 STOPPED = "Stopped; the partial answer is kept. Ask again for a complete one."
 
@@ -126,7 +126,6 @@ class TurnRunner:
     ) -> None:
         """Find the regions of a claim, and record them."""
         reply = sender.send(request)
-        assert isinstance(reply, GroundReply)
         claim = self._history.claim(turn_id, number)
         title = registry.info(request.backend).title
         self._history.ground(turn_id, number, grounded(claim, reply.grounding, title))
@@ -145,7 +144,6 @@ class TurnRunner:
         turn, earlier = history.turn(turn_id), history.before(turn_id)
         request = explain_request(history.volume, turn, inputs, earlier, device, image_number)
         reply = sender.send(request)
-        assert isinstance(reply, ExplainReply)
         history.explain(turn_id, Evidence(reply.heatmap, image_number, reply.seconds))
         self._changed()
 

@@ -29,7 +29,7 @@ COLORS: Mapping[str, tuple[int, int, int]] = {
 
 
 NAMED = 128
-"""Pixels a side from which on names fit into a picture; the text tells the colours in any case."""
+"""Pixels a side from which on names fit into a picture; the text names the colours in any case."""
 
 
 class VisualPrompting(StrEnum):

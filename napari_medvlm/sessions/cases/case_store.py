@@ -291,7 +291,7 @@ def _series_cases(archive: Archive, studies: Sequence[Study], progress: Progress
 
 
 def _case(archive: Archive, study: Study, series: StudySeries, progress: Progress) -> Case:
-    """A series as a case; its name tells nothing of the patient."""
+    """A series as a case; its name does not identify the patient."""
     day = study.day.isoformat() if study.day else ""
     number = "" if series.number is None else str(series.number)
     name = free_name("-".join(filter(None, (day, series.modality, number, series.description))), ())

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.ruler import Ruler
 from napari_medvlm.data.measurements.table import row
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io import Segment, write_segments
@@ -33,12 +34,15 @@ class Results:
         The description of each.
     evaluations
         What else was found and answered, for the report.
+    rulers
+        Distances and angles that were drawn, for the report.
     """
 
     volume: Volume
     masks: Mapping[int, NDArray[np.bool_]]
     segments: Mapping[int, Segment]
     evaluations: tuple[Evaluation, ...] = ()
+    rulers: tuple[Ruler, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,11 +66,15 @@ class Results:
             n: dict(row(self.segments[n].name, Mask.of(mask), self.volume).values)
             for n, mask in self.masks.items()
         }
-        write_sr(report, seg, measured, self.volume, self.evaluations)
+        write_sr(report, seg, measured, self.volume, self.evaluations, rulers=self.rulers)
         return seg, report, structures
 
 
-def results_of(session: SegmentationSession, evaluations: tuple[Evaluation, ...] = ()) -> Results:
+def results_of(
+    session: SegmentationSession,
+    evaluations: tuple[Evaluation, ...] = (),
+    rulers: tuple[Ruler, ...] = (),
+) -> Results:
     """What a session has to give, and what else is to stand in its report.
 
     Raises
@@ -86,4 +94,5 @@ def results_of(session: SegmentationSession, evaluations: tuple[Evaluation, ...]
         {n: masks[i] for n, i in enumerate(there, 1)},
         {n: segments[i] for n, i in enumerate(there, 1)},
         evaluations,
+        rulers,
     )

@@ -58,7 +58,7 @@ def weights_of(model: str | None) -> str:
 def write_objects(session: SegmentationSession, path: Path) -> tuple[Path, ...]:
     """Write the objects as labels, or each as a file of its own where they may overlap.
 
-    Beside labels lies a table of their names. Surfaces are a file each.
+    A table of their names is written next to labels. Surfaces are a file each.
 
     Raises
     ------

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_medvlm.data.measurements.measure import Diameters, diameters
+from napari_medvlm.data.measurements.ruler import Ruler
 from napari_medvlm.data.measurements.table import Row, row
 from napari_medvlm.io import write_segments
 from napari_medvlm.io.dicom_objects.sr import write_sr
@@ -40,13 +41,24 @@ class Measurements:
         mask = self.session.belonging(object_id)
         return diameters(mask, self.session.volume.affine)
 
-    def write_report(self, path: Path, evaluations: Sequence[Evaluation] = ()) -> tuple[Path, Path]:
-        """Write a DICOM report, and next to it the segmentation that it is about; both paths.
+    def write_report(
+        self,
+        path: Path,
+        evaluations: Sequence[Evaluation] = (),
+        rulers: Sequence[Ruler] = (),
+    ) -> tuple[Path, ...]:
+        """Write a DICOM report, and next to it the segmentation of its objects, if it has any.
 
         Parameters
         ----------
         evaluations
             What else was found and answered.
+        rulers
+            Distances and angles that were drawn.
+
+        Returns
+        -------
+        The files.
 
         Raises
         ------
@@ -57,8 +69,11 @@ class Measurements:
         rows = {
             i: dict(table_row.values) for i, table_row in self.rows().items() if table_row.voxels
         }
+        if not rows and (evaluations or rulers):
+            write_sr(path, None, rows, session.volume, evaluations, rulers=rulers)
+            return (path,)
         seg = path.with_name(f"{path.stem}_seg.dcm")
         masks = {i: session.belonging(i).full() for i in rows}
         write_segments(seg, masks, session.volume, with_weights(segments_of(session)))
-        write_sr(path, seg, rows, session.volume, evaluations)
+        write_sr(path, seg, rows, session.volume, evaluations, rulers=rulers)
         return path, seg

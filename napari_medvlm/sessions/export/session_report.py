@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from napari_medvlm.data.atomic_write import write_text
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.display import is_aligned, patient_axes
 from napari_medvlm.data.mask import Mask
+from napari_medvlm.data.measurements.ruler import Ruler
 from napari_medvlm.data.measurements.table import COLUMNS
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import SliceImage, picture_of
@@ -36,10 +37,17 @@ ENDS = (("I", "S"), ("A", "P"), ("R", "L"))
 """Where the patient's axes S, P, L come from and lead to."""
 
 
-def write_page(path: str | Path, session: SegmentationSession) -> Path:
+def write_page(
+    path: str | Path, session: SegmentationSession, rulers: Sequence[Ruler] = ()
+) -> Path:
     """Write a page about a session as one file of HTML that needs no other.
 
-    It tells neither the patient nor where the image lies. Takes a while: weights are hashed.
+    It names neither the patient nor the image's folder. Takes a while: weights are hashed.
+
+    Parameters
+    ----------
+    rulers
+        Distances and angles that were drawn.
 
     Raises
     ------
@@ -51,11 +59,11 @@ def write_page(path: str | Path, session: SegmentationSession) -> Path:
         raise CannotSave("A mask is still being computed.", "Wait until it is there.")
     if path.suffix.lower() not in (".html", ".htm"):
         raise CannotSave(f"{path.name} has no known ending for a report.", "Use .html.")
-    write_text(path, page(session))
+    write_text(path, page(session, rulers))
     return path
 
 
-def page(session: SegmentationSession) -> str:
+def page(session: SegmentationSession, rulers: Sequence[Ruler] = ()) -> str:
     """The page as a text."""
     volume, rows = session.volume, Measurements(session).rows()
     masks = {i: session.belonging(i) for i in rows}
@@ -76,6 +84,7 @@ def page(session: SegmentationSession) -> str:
             "image": _image(volume),
             "columns": COLUMNS,
             "objects": objects,
+            "rulers": rulers,
             "version": sys.modules["napari_medvlm"].__version__,
             "time": datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z"),
         },

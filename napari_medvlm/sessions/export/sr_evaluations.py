@@ -1,4 +1,4 @@
-"""What was found and answered in Ground and Ask sessions, as a report tells it."""
+"""Regions and answers of Ground and Ask sessions, as a report states them."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _answered(exchange: Turn) -> list[Evaluation]:
 
 
 def _words(evaluation: Evaluation) -> tuple[str, str, str]:
-    """What was asked, who was asked, and what was said; DICOM keeps no blanks around texts."""
+    """The question, the backend and the answer; DICOM keeps no blanks around texts."""
     return (
         evaluation.question.strip(),
         evaluation.algorithm.strip() or REPORT,

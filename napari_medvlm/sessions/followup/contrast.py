@@ -17,7 +17,7 @@ LEFT = 0.4
 VISIBLE = 1.0
 """Contrast of a visible lesion, in standard deviations of the tissue around it."""
 CORE = 75
-"""Percentile of the intensities inside a lesion that stands for its core."""
+"""Percentile of the intensities inside a lesion that is taken as its core."""
 
 
 @dataclass(frozen=True)

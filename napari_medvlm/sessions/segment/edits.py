@@ -43,7 +43,7 @@ class NewObject:
     origin
         Where the prompt came from, for the ledger; empty if a person drew it.
     tracking_uid
-        DICOM tracking UID of what it stands for; empty for one of its own.
+        DICOM tracking UID of the object; empty for one of its own.
     """
 
     prompt: Prompt

@@ -7,7 +7,7 @@ from napari_medvlm.backends.base import Prepared, Progress
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.sessions.request_sender import ModelChoice
-from napari_medvlm.worker.messages import PrepareReply, PrepareRequest
+from napari_medvlm.worker.messages import PrepareRequest
 from napari_medvlm.worker.runner import Runner
 
 TOGETHER = 16
@@ -52,10 +52,9 @@ def prepare_plane(
         left = (count - start) * seconds / computed if computed else None
         progress(start / count, f"slice {start + 1} of {count}{_left(left)}")
         stop = min(start + together, count)
-        reply = runner.submit(
+        reply = runner.reply_to(
             PrepareRequest(by.backend, volume, by.model, by.device, axis, start, stop)
-        ).result()
-        assert isinstance(reply, PrepareReply)
+        )
         computed += reply.prepared.computed
         seconds += reply.seconds if reply.prepared.computed else 0
         notes = reply.prepared.notes or notes

@@ -48,7 +48,7 @@ class Predictions:
 
     A mask depends on the object's prompts, on the masks of the objects that were locked when its
     prompts last changed, and on edits by hand, which are applied to what the backend returned: all
-    are fixed by the ledger, so a key always stands for the same mask.
+    are fixed by the ledger, so a key always means the same mask.
 
     Attributes
     ----------

@@ -56,7 +56,7 @@ class SegmentationSession(MaskSession, Closeable):
     progressed
         Signal: how far the running request is, 0 to 1, and what it does.
     failed
-        Signal: the `MedVLMError` that stands for a mask; the prompts are kept.
+        Signal: the `MedVLMError` instead of a mask; the prompts are kept.
     restarted
         Signal: the worker died and was started again, and in a sentence why.
     noted

@@ -147,7 +147,7 @@ class Attachments(QWidget):
         self.objects.refresh()
         context = str(self.context.toPlainText()).strip()
         return QuestionDraft(
-            box.text,
+            box.full_text,
             box.kind,
             box.options,
             context,

@@ -13,7 +13,7 @@ from napari_medvlm.widgets.parts.buttons import button
 from napari_medvlm.widgets.parts.plain_text import plain
 
 LONGEST = 60
-"""Letters of a question that stands for a title."""
+"""Letters of a question that is used as a title."""
 LEAST_CHOICE_PX = 90
 """Least width of the list of conversations, whose texts are cut."""
 

@@ -32,7 +32,7 @@ def missing() -> tuple[str, ...]:
 
 
 class DictationButton(QPushButton):
-    """Records as long as it is held; what was said is put into the question.
+    """Records as long as it is held; the transcript is put into the question.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class DictationButton(QPushButton):
         self.released.connect(guarded(self._end))
 
     def close_recording(self) -> None:
-        """Stop recording, and forget what was said."""
+        """Stop recording, and discard the sound."""
         if self._source is not None:
             self._source.stop()
             self._source = self._buffer = None

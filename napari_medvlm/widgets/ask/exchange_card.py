@@ -172,7 +172,7 @@ class ExchangeCard(QFrame):
 
 
 def split_thinking(partial: str) -> tuple[str, str]:
-    """What a model has thought and what it has said, of a text that is not finished."""
+    """The reasoning and the answer in a text that is not finished."""
     before, opened, rest = partial.partition(THINK)
     if not opened:
         thought, closed, text = partial.partition(THOUGHT)

@@ -8,6 +8,7 @@ from functools import partial
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QTextCursor
 from qtpy.QtWidgets import (
+    QAction,
     QComboBox,
     QHBoxLayout,
     QMenu,
@@ -18,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.language.question_templates import GAP
+from napari_medvlm.language.stated_confidence import ASKS_FOR_CHOICE, ASKS_FOR_OTHERS
 from napari_medvlm.widgets.ask.dictation import DictationButton
 from napari_medvlm.widgets.parts.buttons import button
 from napari_medvlm.widgets.parts.plain_text import PlainLabel
@@ -92,8 +94,15 @@ class QuestionBox(QWidget):
         self.options_edit.setToolTip("Options to choose from, one per line.")
         self.options_edit.setFixedHeight(OPTIONS_HEIGHT)
         self.options_edit.hide()
+        self.confidence_edit = QPlainTextEdit(ASKS_FOR_OTHERS)
+        self.confidence_edit.setToolTip("Sent after the question; {LETTER} is that of an option.")
+        self.confidence_edit.setFixedHeight(OPTIONS_HEIGHT)
+        self.confidence_edit.hide()
+        self.ask_confidence = QAction("Ask for confidence", self)
+        self.ask_confidence.setCheckable(True)
         self.templates = button("Templates", "Example questions for this kind of image.")
         self.menu = QMenu(self)
+        self.menu.addAction(self.ask_confidence)
         self.templates.setMenu(self.menu)
         self.dictate = DictationButton()
         self._lay_out()
@@ -103,6 +112,17 @@ class QuestionBox(QWidget):
     def text(self) -> str:
         """The question."""
         return str(self.edit.toPlainText()).strip()
+
+    @property
+    def full_text(self) -> str:
+        """The question, with the request for a confidence if that is on; empty without a question.
+
+        A question that has the request already, as an earlier one that is changed, gets no second.
+        """
+        request = self.confidence_edit.toPlainText().strip()
+        if not (self.ask_confidence.isChecked() and request and self.text) or request in self.text:
+            return self.text
+        return f"{self.text}\n\n{request}"
 
     @property
     def kind(self) -> AnswerKind:
@@ -120,17 +140,20 @@ class QuestionBox(QWidget):
     def offer(self, templates: Mapping[str, Sequence[str]]) -> None:
         """Offer questions, by title."""
         self.menu.clear()
+        self.menu.addAction(self.ask_confidence)
         for title, questions in templates.items():
             self.menu.addSection(title)
             for question in questions:
                 self.menu.addAction(question, partial(self.write, question))
 
     def allow_kinds(self, allowed: bool, reason: str) -> None:
-        """Let another kind of answer than an open one be chosen, or say why not."""
+        """Let another kind of answer and a confidence be asked for, or say why not."""
         self.kind_box.setEnabled(allowed)
         self.kind_box.setToolTip("Type of answer." if allowed else reason)
+        self.ask_confidence.setEnabled(allowed)
         if not allowed:
             self.kind_box.setCurrentIndex(0)
+            self.ask_confidence.setChecked(False)
 
     def write(self, text: str) -> None:
         """Put a text there to be changed; what is to be filled in first is selected."""
@@ -171,17 +194,23 @@ class QuestionBox(QWidget):
             row.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.changing, self.edit, self.options_edit):
+        for part in (self.changing, self.edit, self.options_edit, self.confidence_edit):
             layout.addWidget(part)
         layout.addLayout(row)
 
     def _connect(self) -> None:
         self.edit.entered.connect(self.asked)
         self.edit.left.connect(self._on_left)
-        self.kind_box.currentIndexChanged.connect(
-            lambda _: self.options_edit.setVisible(self.kind is AnswerKind.CHOICE)
-        )
+        self.kind_box.currentIndexChanged.connect(lambda _: self._on_kind())
+        self.ask_confidence.toggled.connect(self.confidence_edit.setVisible)
         self.dictate.heard.connect(self._add)
+
+    def _on_kind(self) -> None:
+        """Show the options of a choice; a request for a confidence that is as given follows."""
+        is_choice = self.kind is AnswerKind.CHOICE
+        self.options_edit.setVisible(is_choice)
+        if self.confidence_edit.toPlainText() in (ASKS_FOR_CHOICE, ASKS_FOR_OTHERS):
+            self.confidence_edit.setPlainText(ASKS_FOR_CHOICE if is_choice else ASKS_FOR_OTHERS)
 
     def _add(self, text: str) -> None:
         before = self.text

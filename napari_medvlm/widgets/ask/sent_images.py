@@ -18,7 +18,7 @@ ROWS = 118
 
 
 class PictureStrip(QListWidget):
-    """Small pictures side by side, each with what was said of it.
+    """Small pictures side by side, each with its caption.
 
     Attributes
     ----------

@@ -90,7 +90,7 @@ class ClaimRow(QFrame):
         """Whether it is framed."""
         return self._lit
 
-    # What Qt tells.
+    # Events of Qt.
 
     def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802  # Qt's name
         """Wait whether the mouse rests here."""

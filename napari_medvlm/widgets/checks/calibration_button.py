@@ -20,7 +20,7 @@ METHODS: dict[Kind, str] = {
 
 
 class CalibrationButton(QPushButton):
-    """Asks for the curve and for the run, fits it in the background, and tells what came of it."""
+    """Asks for the curve and for the run, fits it in the background, and shows the result."""
 
     def __init__(self) -> None:
         super().__init__("Calibrate from a run…")

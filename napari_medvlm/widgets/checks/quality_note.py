@@ -1,4 +1,4 @@
-"""What stands out about an image, said before a model is asked about it."""
+"""Unusual properties of an image, shown before a model is asked about it."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ class CasePanel(QWidget):
 
         self.job.start(work, lambda path: show_message(f"Saved: {path}"), "Writing files")
 
-    # What the simulated user tells.
+    # Signals of the simulated user.
 
     def _teller(
         self, trial: Trial, volume: Volume, name: str, planned: int, progress: Progress

@@ -27,6 +27,7 @@ class EvaluateDock(Dock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
+        self.viewer = napari_viewer
         self._runner = RoutedRunner()
         self.form = PlanForm()
         self.case = CasePanel(napari_viewer, lambda: self.form.plan, self._runner)

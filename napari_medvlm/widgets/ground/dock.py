@@ -210,7 +210,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.quality.look_at(None)
         self._refresh()
 
-    # What the session tells.
+    # Signals of the session.
 
     def _refresh(self) -> None:
         """Show what there is above the threshold, in the table and in the layers."""

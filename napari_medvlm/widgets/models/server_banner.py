@@ -25,7 +25,7 @@ ASKED = (
 class ServerReach:
     """Where a server is, and whether images may go there.
 
-    ``problem`` tells why that is not known; ``passed_on`` the model whose questions the server
+    ``problem`` is why that is not known; ``passed_on`` the model whose questions the server
     passes on to others outside.
     """
 
@@ -64,7 +64,7 @@ class ServerBanner(QFrame):
     sent
         What is sent to the server.
     asked
-        The question whether it may be sent outside, which is said before it.
+        The question whether it may be sent outside, which is shown before it.
 
     Attributes
     ----------

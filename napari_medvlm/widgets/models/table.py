@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from napari_medvlm.backends.memory.free import Memory, gigabytes
@@ -33,6 +33,8 @@ STATES = {
 }
 RED, AMBER, GREEN = "#e0564b", "#c98f1e", "#4ca864"
 COLORS = {NOT_COMMERCIAL_WORDS: RED, OWN_WORDS: AMBER, FREE_WORDS: GREEN}
+FROM_WIDTH = {NEEDS: 310, SIZE: 360}
+"""Columns that are shown from a width of the table in pixels on; names come first."""
 SHORT = {NOT_COMMERCIAL_WORDS: "non-commercial", FREE_WORDS: "free", OWN_WORDS: "own terms"}
 
 
@@ -62,6 +64,12 @@ class ModelsTable(QTreeWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(MODEL, QHeaderView.ResizeMode.Stretch)
         self.currentItemChanged.connect(lambda *_: self.chosen.emit())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  # Qt's name
+        """Leave room for the names: hide columns whose values the description has too."""
+        super().resizeEvent(event)
+        for column, width in FROM_WIDTH.items():
+            self.setColumnHidden(column, self.width() < width)
 
     @property
     def row(self) -> ModelStatus | None:

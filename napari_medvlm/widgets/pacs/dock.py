@@ -104,7 +104,8 @@ class PacsDock(Dock):
                 "There are no objects to push.", "Segment an image in the Segment dock first."
             )
         evaluations = evaluations_of(self.viewer, dock.session.ledger.image)
-        self._ask_to_push(archive, results_of(dock.session, evaluations))
+        rulers = dock.folds.measure.rulers_drawn
+        self._ask_to_push(archive, results_of(dock.session, evaluations, rulers))
 
     def give_away(self, series: StudySeries) -> None:
         """Ask how, and write a series without the patient's identity into a new folder."""

@@ -44,7 +44,7 @@ class Opened:
     notes
         What was left out or changed in reading, a sentence each.
     evaluations, about
-        What a report tells beyond measurements, and the UIDs of the series that it rests on.
+        Content of a report besides measurements, and the UIDs of the series that it rests on.
     """
 
     series: StudySeries

@@ -8,20 +8,18 @@ from threading import Event
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import Cancelled, MedVLMError
-from napari_medvlm.widgets.parts.buttons import button
-from napari_medvlm.widgets.parts.plain_text import plain
+from napari_medvlm.widgets.parts.progress import ProgressWidget
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue, in_background
 
-STEPS = 1000
 
+class JobBar(ProgressWidget):
+    """The progress of work off the window's thread; hidden while there is none.
 
-class JobBar(QWidget):
-    """Hidden until some work begins; a newer one takes the place of the older. Errors are shown.
+    Newer work replaces older work. Errors are shown.
 
     Parameters
     ----------
@@ -37,18 +35,11 @@ class JobBar(QWidget):
     busy_changed = Signal()
 
     def __init__(self, tooltip: str) -> None:
-        super().__init__()
+        super().__init__(tooltip)
         self._stop = Event()
         self.busy = False
-        self.bar = QProgressBar()
-        self.bar.setMinimumWidth(60)
-        self.cancel_button = button("Cancel", tooltip)
-        self.cancel_button.clicked.connect(self.cancel)
+        self.cancel_requested.connect(self.cancel)
         self._progressed = MainThreadQueue(self._on_progress, self)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.cancel_button)
         self.hide()
 
     def start(
@@ -85,9 +76,7 @@ class JobBar(QWidget):
                 if not stop.is_set():
                     self._progressed(stop, None, "")
 
-        self.bar.setRange(0, 0)
-        self.bar.setFormat(message)
-        self.bar.setToolTip(plain(message))
+        self.show_progress(None, message)
         self._set_busy(True)
         in_background(run, guarded(lambda result: None if stop.is_set() else done(result)))
 
@@ -103,9 +92,7 @@ class JobBar(QWidget):
         if fraction is None:
             self._set_busy(False)
             return
-        self.bar.setRange(0, STEPS if fraction else 0)
-        self.bar.setValue(round(STEPS * fraction))
-        self.bar.setFormat(message)
+        self.show_progress(fraction or None, message)
 
     def _set_busy(self, busy: bool) -> None:
         self.busy = busy

@@ -1,4 +1,4 @@
-"""The size of voxels, asked of a person where a file does not tell it or tells it wrong."""
+"""The size of voxels, asked for where a file lacks it or has it wrong."""
 
 from __future__ import annotations
 

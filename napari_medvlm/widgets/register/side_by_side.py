@@ -1,4 +1,4 @@
-"""The prior beside the current image, in a dock of its own."""
+"""The prior next to the current image, in a dock of its own."""
 
 from __future__ import annotations
 

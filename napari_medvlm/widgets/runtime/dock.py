@@ -6,6 +6,7 @@ from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
 
+from napari_medvlm.layers.display.side_marks import mark_sides
 from napari_medvlm.settings.log_file import ensure_log
 from napari_medvlm.widgets.runtime.accessible_names import set_accessible_names
 from napari_medvlm.widgets.runtime.dock_input import DockInput
@@ -19,7 +20,7 @@ LEAST_HEIGHT, LARGEST_WIDTH = 120, 420
 class Dock(QScrollArea):
     """A scrolling dock that frees what it holds when napari takes it out of the window.
 
-    Opened beside another dock of the plugin it becomes a tab of that one. Wheel and keys go through
+    Next to another dock of the plugin it becomes a tab of that dock. Wheel and keys go through
     `DockInput`; its controls have accessible names, see `set_accessible_names`.
 
     Attributes
@@ -94,6 +95,7 @@ class Dock(QScrollArea):
         window = None if own is None else own.parent()
         if own is not None and isinstance(window, QMainWindow):
             _tabify(window, own)
+        mark_sides(getattr(self, "viewer", None))
         self.fit_view()
         set_accessible_names(self.body)
 

@@ -74,6 +74,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.folds = SegmentFolds(napari_viewer, self._runner)
         self.progress = ProgressRow()
         self.row = SessionRow()
+        self.row.rulers = lambda: self.folds.measure.rulers_drawn
         self._lay_out()
         self._changed = MainThreadQueue(self._on_changed, self)
         self._measured = MainThreadQueue(lambda _: self._show_panel(), self)

@@ -72,9 +72,7 @@ class MeasurePanel(QWidget):
             self._lines.close()
         self._measurements = None if session is None else Measurements(session)
         self._lines = (
-            None
-            if session is None
-            else RulerLayer(self._viewer, session.volume.grid, self._show_rulers)
+            None if session is None else RulerLayer(self._viewer, session.volume, self._show_rulers)
         )
         self._busy = self._again = False
         self._show({})
@@ -124,7 +122,8 @@ class MeasurePanel(QWidget):
         path = dialogs.ask_where_to_save(self, "Export report", name, "DICOM report (*.dcm)")
         if path is not None:
             evaluations = evaluations_of(self._viewer, measurements.session.ledger.image)
-            self._write(lambda: measurements.write_report(path, evaluations))
+            rulers = self.rulers_drawn
+            self._write(lambda: measurements.write_report(path, evaluations, rulers))
 
     def draw(self, mode: str) -> None:
         """Have the mouse draw lines or angles, in one of napari's modes."""

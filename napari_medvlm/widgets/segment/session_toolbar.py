@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from napari_medvlm.data.errors import InvalidImage, InvalidPrompt
+from napari_medvlm.data.measurements.ruler import Ruler
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.export.masks import write_objects
 from napari_medvlm.sessions.export.session_report import write_page
@@ -49,6 +50,8 @@ class SessionRow(QWidget):
         The `Ledger` of the session file that a person chose.
     other_edits
         Edits of another dock that come before the session's where they were made after them.
+    rulers
+        Returns the distances and angles that the page lists.
     """
 
     opened = Signal(object)
@@ -56,6 +59,7 @@ class SessionRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.other_edits: OtherEdits | None = None
+        self.rulers: Callable[[], Sequence[Ruler]] = tuple
         self._session: SegmentationSession | None = None
         self._buttons: dict[str, QPushButton] = {}
         layout = QGridLayout(self)
@@ -141,8 +145,9 @@ class SessionRow(QWidget):
         name = f"{session.volume.name}_report.html"
         path = dialogs.ask_where_to_save(self, "Save report", name, dialogs.PAGES)
         if path is not None:
+            rulers = self.rulers()
             in_background(
-                lambda: write_page(path, session),
+                lambda: write_page(path, session, rulers),
                 guarded(lambda written: show_message(f"Saved: {written.name}")),
             )
 

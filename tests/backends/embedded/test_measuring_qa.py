@@ -238,7 +238,7 @@ def test_a_mask_on_another_grid_is_refused(scene):
         (9.40, 9.30, "is larger than the right one, by 0.10 mL (1 %)."),
         (12.0, 8.0, "is larger than the right one, by 4.00 mL (50 %)."),
         (80.0, 8.0, "is larger than the right one, by 72.00 mL (10.0 times as large)."),
-        (0.004, 0.002, "is larger than the right one, by 2 mm³ (100 %)."),
+        (0.004, 0.002, "is larger than the right one, by 2 mm³ (2.0 times as large)."),
         (1.0, 0.0, "is larger than the right one, by 1.00 mL."),
     ],
 )

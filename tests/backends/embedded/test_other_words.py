@@ -9,6 +9,8 @@ import pytest
 from tests.backends.embedded.other_words.scoring import (
     Outcome,
     answered,
+    fresh_phrases,
+    fresh_questions,
     grounded,
     later_phrases,
     later_questions,
@@ -23,6 +25,7 @@ LEAST_RIGHT = 0.9
 
 def test_there_are_60_questions_and_30_phrases_and_none_twice() -> None:
     both = [(questions(), 60), (phrases(), 30), (later_questions(), 37), (later_phrases(), 30)]
+    both += [(fresh_questions(), 70), (fresh_phrases(), 50)]
     for rows, least in both:
         texts = {row.text for row in rows if not row.beyond}
         assert len({row.text for row in rows}) == len(rows)
@@ -31,7 +34,11 @@ def test_there_are_60_questions_and_30_phrases_and_none_twice() -> None:
 
 @pytest.mark.parametrize("scene", ["brain", "abdomen"])
 def test_no_question_is_answered_wrongly_and_most_are_answered(scene: str) -> None:
-    rows = [r for r in (*questions(), *later_questions()) if r.fields["scene"] == scene]
+    rows = [
+        r
+        for r in (*questions(), *later_questions(), *fresh_questions())
+        if r.fields["scene"] == scene
+    ]
     outcomes = {row: outcome_of_answer(row, answered(row)) for row in rows}
     assert [row.text for row, o in outcomes.items() if o is Outcome.WRONG] == []
     counts = Counter(outcomes.values())
@@ -40,7 +47,8 @@ def test_no_question_is_answered_wrongly_and_most_are_answered(scene: str) -> No
 
 def test_no_phrase_is_placed_wrongly_and_most_are_known() -> None:
     outcomes = {
-        row: outcome_of_phrase(row, grounded(row)) for row in (*phrases(), *later_phrases())
+        row: outcome_of_phrase(row, grounded(row))
+        for row in (*phrases(), *later_phrases(), *fresh_phrases())
     }
     assert [row.text for row, o in outcomes.items() if o is Outcome.WRONG] == []
     assert Counter(outcomes.values())[Outcome.RIGHT] >= LEAST_RIGHT * len(outcomes)

@@ -34,6 +34,15 @@ def test_the_table_has_values_and_places(tmp_path):
     assert rows[1]["third_l_mm"] == "4.0"
 
 
+def test_a_line_in_an_image_of_unknown_pixel_size_is_in_pixels(tmp_path):
+    unknown = Ruler("line", LINE.points_mm, in_mm=False)
+    assert unknown.text == "3.0 px"
+    assert math.isnan(unknown.length_mm)
+    write_rulers(tmp_path / "lines.csv", [unknown])
+    with (tmp_path / "lines.csv").open() as file:
+        assert next(csv.DictReader(file))["length_mm"] == ""
+
+
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(CannotSave, match=r"lines\.csv could not be written"):
         write_rulers(tmp_path / "none" / "lines.csv", [LINE])

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 import napari_medvlm as nmv
 from napari_medvlm.cli import app
 from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.measurements.ruler import Ruler
 from napari_medvlm.io import Segment
-from napari_medvlm.io.dicom_objects.sr import read_sr
+from napari_medvlm.io.dicom_objects.sr import read_rulers, read_sr, write_sr
 
 
 @pytest.fixture
@@ -49,10 +50,44 @@ def test_what_is_printed_is_in_the_report_and_in_the_table(volume, seg, tmp_path
     assert table.read_text("utf-8").count("\n") == 3
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the validator is Debian's dicom3tools")
-def test_a_validator_finds_no_error(volume, seg, tmp_path):
+RULERS = [
+    Ruler("lesion, longest axial", np.array([[1.0, 2, 2], [1, 5, 6]])),
+    Ruler("Angle 1", np.array([[3.0, 0, 0], [0, 0, 0], [0, 0, 4.0]])),
+]
+
+
+def test_distances_and_angles_are_in_the_report_with_their_points(volume, tmp_path):
     sr = tmp_path / "sr.dcm"
-    assert measured(volume, seg, "--sr", str(sr)).exit_code == 0
+    write_sr(sr, None, {}, volume, rulers=[*RULERS, Ruler("unknown", RULERS[0].points_mm, False)])
+    read = read_rulers(sr)
+    assert [(line.name, line.text) for line in read] == [
+        ("lesion, longest axial", "5.0 mm"),
+        ("Angle 1", "90.0°"),
+    ]
+    for line, back in zip(RULERS, read, strict=True):
+        assert np.allclose(line.points_mm, back.points_mm)
+    assert read_sr(sr) == ()
+
+
+def test_a_report_of_objects_has_the_distances_too(volume, seg, tmp_path):
+    plain, sr = tmp_path / "plain.dcm", tmp_path / "sr.dcm"
+    assert measured(volume, seg, "--sr", str(plain)).exit_code == 0
+    objects = read_sr(plain)
+    row = {"name": "lesion", "voxels": 42, "volume_ml": 1.5, "longest_axial_mm": 5.0}
+    row |= {"perpendicular_axial_mm": 2.0, "mean": 1.0, "sd": 0.5, "minimum": 0.0}
+    write_sr(sr, seg, {2: row | {"maximum": 2.0, "unit": volume.unit}}, volume, rulers=RULERS)
+    assert [values["name"] for values in read_sr(sr)] == [objects[1]["name"]]
+    assert [line.name for line in read_rulers(sr)] == ["lesion, longest axial", "Angle 1"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the validator is Debian's dicom3tools")
+@pytest.mark.parametrize("of", ["objects", "distances"])
+def test_a_validator_finds_no_error(volume, seg, tmp_path, of):
+    sr = tmp_path / "sr.dcm"
+    if of == "objects":
+        assert measured(volume, seg, "--sr", str(sr)).exit_code == 0
+    else:
+        write_sr(sr, None, {}, volume, rulers=RULERS)
     told = subprocess.run(["dciodvfy", "-new", sr], capture_output=True, text=True, check=False)
     assert told.stderr.strip().endswith("Comprehensive3DSR")
     assert "Error" not in told.stderr

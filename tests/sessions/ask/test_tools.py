@@ -13,10 +13,11 @@ from napari_medvlm.data.tool_call import ToolCall
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.sessions.ask.model_input import ImageSelection, pictures
 from napari_medvlm.sessions.ask.other_images import NamedVolume
+from napari_medvlm.sessions.ask.scene import Scene
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.ask.tool_loop import MAX_ROUNDS, generated_objects
 from napari_medvlm.sessions.ask.tool_schemas import TOOLS, schema_error, specs
-from napari_medvlm.sessions.ask.tools import Scene, Toolbox
+from napari_medvlm.sessions.ask.tools import Toolbox
 from napari_medvlm.sessions.request_sender import ModelChoice, ModelChoices, RequestSender
 from napari_medvlm.worker.runner import InlineRunner
 from tests.conftest import dice, make_phantom

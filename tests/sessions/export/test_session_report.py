@@ -14,6 +14,7 @@ import napari_medvlm as nmv
 from napari_medvlm.cli import app
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.measurements.ruler import Ruler
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.sessions.export.conversation import NOTICE
@@ -84,6 +85,18 @@ def test_the_figures_are_those_of_the_table_of_measurements(session):
         assert told[0] == row.name
         assert float(told[1]) == pytest.approx(row.volume_ml, abs=0.005)
         assert float(told[2]) == pytest.approx(row.longest_axial_mm, abs=0.05)
+
+
+def test_distances_and_angles_have_a_table_of_their_own(session):
+    line = np.array([[1.0, 2, 2], [0, 0, 0]])
+    corner = np.array([[3.0, 0, 0], [0, 0, 0], [0, 0, 4.0]])
+    rulers = [Ruler("<a>", line), Ruler("Angle 1", corner), Ruler("b", line, in_mm=False)]
+    assert Page(page(session, rulers)).tables["rulers"][1:] == [
+        ["<a>", "3.0", "\N{EN DASH}"],
+        ["Angle 1", "7.0", "90.0"],
+        ["b", "\N{EN DASH}", "\N{EN DASH}"],
+    ]
+    assert "rulers" not in Page(page(session)).tables
 
 
 def test_pictures_are_in_the_page_and_show_outlines_in_the_colours_of_the_objects(session):

@@ -17,6 +17,7 @@ from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolRound
 from napari_medvlm.data.volume import Modality
 from napari_medvlm.language import question_templates
+from napari_medvlm.language.stated_confidence import ASKS_FOR_CHOICE, ASKS_FOR_OTHERS
 from napari_medvlm.settings import allowed_hosts
 from napari_medvlm.widgets.ask.attachments import ToolChoice
 from napari_medvlm.widgets.ask.conversation_bar import ConversationRow
@@ -64,7 +65,7 @@ def test_enter_asks_and_shift_enter_begins_a_line(shown, qtbot):
 def test_a_template_is_written_with_its_gap_selected(shown):
     box = shown(QuestionBox())
     box.offer({"CT": ["Where is {THING}?"]})
-    (_, action) = box.menu.actions()
+    *_, action = box.menu.actions()
     action.trigger()
     assert box.edit.textCursor().selectedText() == "{THING}"
 
@@ -79,6 +80,29 @@ def test_options_are_asked_for_only_where_one_is_to_be_chosen(shown):
     box.allow_kinds(False, "It measures.")
     assert (box.kind, box.options) == (AnswerKind.OPEN, ())
     assert box.kind_box.toolTip() == "It measures."
+
+
+def test_a_confidence_is_asked_for_in_words_that_can_be_edited(shown):
+    box = shown(QuestionBox())
+    box.offer({})
+    assert box.ask_confidence in box.menu.actions()
+    box.write("Is it a cyst?")
+    assert (box.full_text, box.confidence_edit.isVisible()) == ("Is it a cyst?", False)
+    box.ask_confidence.setChecked(True)
+    assert box.confidence_edit.isVisible()
+    assert box.full_text == f"Is it a cyst?\n\n{ASKS_FOR_OTHERS}"
+    box.kind_box.setCurrentIndex(1)
+    assert box.full_text == f"Is it a cyst?\n\n{ASKS_FOR_CHOICE}"
+    box.confidence_edit.setPlainText("Hint: doubt yourself.")
+    box.kind_box.setCurrentIndex(0)
+    assert box.full_text == "Is it a cyst?\n\nHint: doubt yourself."
+    box.change(3, box.full_text)
+    assert box.full_text.count("Hint") == 1
+    box.clear()
+    assert box.full_text == ""
+    box.allow_kinds(False, "It measures.")
+    assert not box.ask_confidence.isChecked()
+    assert not box.confidence_edit.isVisible()
 
 
 def test_escape_leaves_the_changing_of_a_question(shown, qtbot):

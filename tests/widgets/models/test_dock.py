@@ -19,7 +19,7 @@ from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.widgets.models import install_panel
 from napari_medvlm.widgets.models.add_dialog import AddModel
 from napari_medvlm.widgets.models.dock import ModelsDock
-from napari_medvlm.widgets.models.table import AMBER, NEEDS, RED, SIZE, USE
+from napari_medvlm.widgets.models.table import AMBER, MODEL, NEEDS, RED, SIZE, USE
 from tests.backends.models.tiny_hub import GOOD, Hub, used
 
 HUB_ID = "facebook/sam2.1-hiera-tiny"
@@ -47,7 +47,7 @@ def dock(hub, told, qtbot, monkeypatch):
     qtbot.addWidget(made)
     made.resize(400, 800)
     made.show()
-    qtbot.waitUntil(lambda: made.table.models != ())
+    qtbot.waitUntil(lambda: made.table.models != (), timeout=60_000)
     yield made
     made.close_dock()
     qtbot.waitUntil(threads_are_done)
@@ -147,6 +147,13 @@ def test_the_dock_is_whole_at_400_pixels(dock, qtbot):
     for made in dock.actions.findChildren(QPushButton):
         assert made.geometry().right() <= 400
         assert made.width() >= made.fontMetrics().horizontalAdvance(made.text())
+
+
+def test_names_have_room_in_a_narrow_table(dock, qtbot):
+    for width, hidden in ((280, [True, True]), (330, [False, True]), (400, [False, False])):
+        dock.table.resize(width, 300)
+        assert [dock.table.isColumnHidden(column) for column in (NEEDS, SIZE)] == hidden
+        assert dock.table.columnWidth(MODEL) >= 100
 
 
 def test_a_model_is_downloaded_checked_and_removed(dock, qtbot, told, tmp_path):

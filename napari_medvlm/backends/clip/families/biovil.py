@@ -4,7 +4,7 @@ Boecking et al. 2022, https://arxiv.org/abs/2204.09817; Bannur et al. 2023,
 https://arxiv.org/abs/2301.04558. Files and steps: https://github.com/microsoft/hi-ml,
 ``hi-ml-multimodal``, MIT. The text encoder is CXR-BERT, with a projection of its first token. The
 image encoder is a ResNet-50 whose places are projected and then averaged; in BioViL-T they are
-joined with a vector that stands for the absent earlier image.
+joined with a vector that represents the absent earlier image.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class MerlinModel:
         """The probabilities of labels for a volume.
 
         A label that is the name or code of a phenotype has the probability of the classifier;
-        ``"phenotypes"`` stands for the likeliest; any other is judged by `ZeroShotClassifier`.
+        ``"phenotypes"`` means the likeliest; any other is judged by `ZeroShotClassifier`.
         """
         progress(0.0, "encoding the volume")
         features = self._features(volume)

@@ -18,6 +18,7 @@ from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound, Scope
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.language.normalize import listed_names, words_of
 from napari_medvlm.language.structure_names import Match, Names, Synonyms
 
 LOCATION_PREPOSITION = re.compile(r"\b(?:in|of|within|at|near|along) (?:the )?", re.IGNORECASE)
@@ -29,7 +30,7 @@ ELSEWHERE = re.compile(
 )
 """With these a phrase names a place that the finding is not in: "outside of the brain"."""
 LOCATION_SCORE_FACTOR = 0.5
-"""How much less it says to know where a finding is said to be than to find what was asked for."""
+"""The factor of a score if only the usual position of a finding is known."""
 
 MAX_NAMED_REGIONS = 4
 """How many label images are remembered with their regions."""
@@ -115,8 +116,11 @@ class Grounder:
             return result
         if ELSEWHERE.search(phrase):
             return self._unknown(phrase, named)
+        listed = self._listed(phrase, named, progress)
+        if listed:
+            return listed
         _, _, location = LOCATION_PREPOSITION.sub("\0", phrase).rpartition("\0")
-        result = self._known(phrase, location, named, progress) if location != phrase else None
+        result = self._location(phrase, location, named, progress) if location != phrase else None
         if isinstance(result, list):
             return [
                 replace(
@@ -127,6 +131,35 @@ class Grounder:
                 for r in result
             ]
         return result or self._unknown(phrase, named)
+
+    def _location(
+        self, phrase: str, location: str, named: list[NamedRegions], progress: Progress
+    ) -> list[Region] | NotFound | None:
+        """The regions of a location, on the side that the phrase names for it or for what is there.
+
+        "Left half of the cerebellum" lies in the left hemisphere of it.
+        """
+        sides = words_of(phrase).sides
+        if len(sides) == 1 and not words_of(location).sides:
+            sided = f"{next(iter(sides)).value} {location}"
+            result = self._known(phrase, sided, named, progress)
+            if result is not None:
+                return result
+        return self._known(phrase, location, named, progress)
+
+    def _listed(self, phrase: str, named: list[NamedRegions], progress: Progress) -> list[Region]:
+        """Regions of all structures that a phrase lists with "and"; none unless all are known.
+
+        A side behind the last one is the side of all: "putamen and caudate on the left".
+        """
+        parts = listed_names(phrase)
+        regions: list[Region] = []
+        for part in parts if len(parts) > 1 else ():
+            known = self._known(phrase, part, named, progress)
+            if not isinstance(known, list):
+                return []
+            regions += known
+        return regions
 
     def _known(
         self, phrase: str, words: str, named: list[NamedRegions], progress: Progress

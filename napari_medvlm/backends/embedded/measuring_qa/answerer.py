@@ -34,6 +34,7 @@ MIDLINE_MM = 5.0
 IN_MM = {
     QuestionForm.LARGER,
     QuestionForm.EXTREME,
+    QuestionForm.ABOVE,
     QuestionForm.VOLUME,
     QuestionForm.SUM,
     QuestionForm.DIAMETER,

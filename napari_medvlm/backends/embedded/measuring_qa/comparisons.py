@@ -18,6 +18,10 @@ from napari_medvlm.data.volume import Volume
 
 ANY_OBJECT = {"object", "structure", "segmentation", "mask", "label"}
 """Nouns for everything that was segmented."""
+ORGAN = "organ"
+"""Noun for what was segmented and is no lesion by its name."""
+LOW = ("smallest", "smaller", "darkest", "least", "lowest", "less", "below", "under")
+"""First words of superlatives and comparatives that ask for the low end."""
 
 
 def sizes(
@@ -55,7 +59,7 @@ def extreme(
     masked = [s for s in _segmented(words, subjects) if s.mask is not None]
     if not masked:
         raise Unanswerable(f"Nothing called {words!r} was segmented, so none can be compared.")
-    ordered = sorted(masked, key=lambda s: _ml(volume, s), reverse=which.lower() != "smallest")
+    ordered = sorted(masked, key=lambda s: _ml(volume, s), reverse=not _is_low(which))
     first = ordered[0]
     size = number_format.volume(_ml(volume, first))
     of = f" of {len(ordered)}" if len(ordered) > 1 else ""
@@ -63,10 +67,53 @@ def extreme(
     return [Claim(text, (first.region,), first.provenance)]
 
 
+def brightest(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """The segmented structure of a name with the highest or lowest mean intensity."""
+    words, which = asked.things
+    masked = [s for s in _segmented(words, subjects) if s.mask is not None]
+    if not masked:
+        raise Unanswerable(f"Nothing called {words!r} was segmented, so none can be compared.")
+    means = {s.name: measure(volume, s.mask).mean for s in masked if s.mask is not None}
+    low = _is_low(which)
+    first = sorted(masked, key=lambda s: means[s.name], reverse=not low)[0]
+    unit = f" {volume.unit}" if volume.unit else ""
+    text = (
+        f"The {first.name} has the {'lowest' if low else 'highest'} mean intensity of "
+        f"{len(masked)}, {number_format.intensity(means[first.name])}{unit}."
+    )
+    return [Claim(text, (first.region,), first.provenance)]
+
+
+def above(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """The segmented structures of a name that are larger or smaller than a volume."""
+    words, which = asked.things
+    assert asked.limit_ml is not None
+    masked = [s for s in _segmented(words, subjects) if s.mask is not None]
+    if not masked:
+        raise Unanswerable(f"Nothing called {words!r} was segmented, so none can be compared.")
+    low = _is_low(which)
+    beyond = [s for s in masked if (_ml(volume, s) < asked.limit_ml) == low]
+    beyond = [s for s in beyond if _ml(volume, s) != asked.limit_ml]
+    if not beyond:
+        limit = number_format.volume(asked.limit_ml)
+        text = f"None of {len(masked)} is {'smaller' if low else 'larger'} than {limit}."
+        return [Claim(text, source="measured")]
+    return [_size(volume, subject) for subject in beyond]
+
+
+def _is_low(words: str) -> bool:
+    return words.lower().split()[0] in LOW
+
+
 def _segmented(words: str, subjects: Subjects) -> list[Subject]:
-    if words.lower().removesuffix("s") in ANY_OBJECT:
-        return list(subjects.known)
-    return subjects.named(words)
+    noun = words.lower().removesuffix("s")
+    if noun == ORGAN:
+        return [subject for subject in subjects.known if not subjects.is_lesion(subject.name)]
+    return list(subjects.known) if noun in ANY_OBJECT else subjects.named(words)
 
 
 def summed(
@@ -93,19 +140,32 @@ def brighter(
     volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
 ) -> list[Claim]:
     """Which of two structures has the higher mean intensity."""
-    pair = [subjects.require_single(words, progress) for words in asked.things]
+    pair = _pair(asked, subjects, progress)
     means = {s.name: measure(volume, s.region.mask).mean for s in pair if s.region.mask is not None}
     first, second = sorted(pair, key=lambda s: -means[s.name])
     unit = f" {volume.unit}" if volume.unit else ""
     high, low = (number_format.intensity(means[s.name]) + unit for s in (first, second))
+    apart = number_format.intensity(means[first.name] - means[second.name]) + unit
     text = (
         f"The {first.name} and the {second.name} have the same mean intensity, {high}."
         if high == low
-        else f"The {first.name} is brighter than the {second.name}: the mean intensities are "
-        f"{high} and {low}."
+        else f"The {first.name} is brighter than the {second.name}, by {apart}: the mean "
+        f"intensities are {high} and {low}."
     )
     source = "atlas" if "atlas" in (first.provenance, second.provenance) else "measured"
     return [Claim(text, (first.region, second.region), source)]
+
+
+def _pair(asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Subject]:
+    """The two structures with masks that a comparison is about."""
+    if len(asked.things) == 2:
+        return [subjects.require_single(words, progress) for words in asked.things]
+    pair = subjects.require_masks(asked.things[0], progress)
+    if len(pair) != 2:
+        raise Unanswerable(
+            f"A comparison needs two structures; {asked.things[0]!r} means {len(pair)}. Name both."
+        )
+    return pair
 
 
 def _ml(volume: Volume, subject: Subject) -> float:
@@ -124,6 +184,8 @@ FUNCTIONS: Mapping[
     QuestionForm.VOLUME: sizes,
     QuestionForm.LARGER: larger,
     QuestionForm.EXTREME: extreme,
+    QuestionForm.BRIGHTEST: brightest,
+    QuestionForm.ABOVE: above,
     QuestionForm.SUM: summed,
     QuestionForm.BRIGHTER: brighter,
 }

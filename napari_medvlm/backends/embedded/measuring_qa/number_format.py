@@ -9,7 +9,7 @@ EQUAL = 0.01
 
 An outline that is moved by a fraction of a voxel changes a volume by more.
 """
-MANY_TIMES = 3.0
+MANY_TIMES = 2.0
 """From this ratio on, a volume is reported as so many times another, not as a percentage more."""
 
 

@@ -14,20 +14,33 @@ _DO = r"(?:state|report|determine|calculate|compute|estimate|measure|tell|give|s
 _LOCATE = r"(?:locate|locali[sz]e|find|point (?:(?:me|us) )?(?:to|at|out))"
 _SUPERLATIVE = r"(?:mean|average|maxim(?:um|al)|minim(?:um|al)|highest|lowest|longest|greatest)"
 _LENGTHS = (
-    r"(?:diameter|dimension|extent|axis|width|height|intensity|signal|density|attenuation|hu|value)"
+    r"(?:diameter|dimension|extent|axis|width|height|depth|breadth|length|intensity"
+    r"|signal|density|attenuation|hu|value)"
 )
 _CENTER = r"^(how far .*?|.*?\bdistance .*?)\b(?:the )?(?:cent(?:re|er)|middle)s? of (?:the )?"
+_ML = r"(?:ml|cc|cm[3³]|millilit(?:re|er)s|cubic centimet(?:re|er)s)"
+_OPENER = r"(?:please|kindly|hi|hello|so|ok(?:ay)?|well|and|now|then)"
+_WISH = (
+    r"i(?:['\u2019]d like| (?:want|wish|need|would like))(?: to (?:know|see|have|learn|find out))?"
+    r"|i wonder|i(?:['\u2019]m| am) (?:interested in|looking for)|let me (?:know|see|have)|any idea"
+    r"|(?:can|could|may) (?:i|we) (?:have|get|know|see)"
+)
 _REWRITES = [
-    (r"^please,? ", ""),
+    (rf"^(?:{_OPENER}\b,? )+", ""),
+    (rf"^(?:{_WISH}) ", ""),
     (r"^(.+?)(?:[:,]| -) (how \w+|where)$", r"\2 is \1"),
     (rf"^(?:can|could|would|will) you (?:please )?(?={_DO}|{_LOCATE})", ""),
     (rf"^{_LOCATE} (?:me |us )?", "where is "),
+    (rf"^(?:show|display|highlight|mark) (?:me |us )?(?!.*\b(?:{_NOUNS}|{_LENGTHS})\b)",
+     "where is "),
     (rf"^{_DO} (?:me |us )?(?=(?:the|a|an)\b|.*['\u2019]s? )", ""),
     (r"^do you know ", ""),
-    (r"^i (?:want|would like|'d like) to know ", ""),
     (r"^(?:tell|give|show) (?:me|us) ", ""),
     (r",? please$", ""),
     (r"^(what|where|which|how)['\u2019]s\b", r"\1 is"),
+    (rf"^what (does|do) (.+) (?:measure|come to|amount to) in {_ML}$",
+     r"how many ml \1 \2 measure"),
+    (r"^what (?!is\b|are\b|does\b|do\b)(the .+) (is|are)$", r"what \2 \1"),
     (r"^(where|how \w+) (?!is\b|are\b|does\b|do\b|many\b|much\b|can\b)(.+) (is|are)$", r"\1 \3 \2"),
     (_POSSESSIVE, r"what is the \2 of \1"),
     (r" (?:on average|in (?:this|the) (?:image|scan)|located|situated)$", ""),
@@ -39,6 +52,9 @@ _REWRITES = [
     (rf"^(?:the )?(?={_SUPERLATIVE} |standard deviation )", "what is the "),
     (rf"^(?:the )?(?=(?:largest|biggest|smallest) {_LENGTHS}\b)", "what is the "),
     (r"^(?:the )?(?=(?:largest|biggest|smallest) \S+$)", "which is the "),
+    (rf"^(?:the )?(?={_LENGTHS} of )", "what is the "),
+    (r"^(?:the )?(?=(?:in-?plane )?(?:voxel|pixel|slice) (?:size|spacing|thickness|distance)\b)",
+     "what is the "),
     (_CENTER, r"\1"),
     (_CENTER, r"\1"),
     (r"^(how far .*?|.*?\bdistance .*?)\bthat of (?:the )?", r"\1"),

@@ -13,6 +13,7 @@ from napari_medvlm.data.grounding import GroundQuery
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.language.normalize import listed_names, words_of
 from napari_medvlm.language.structure_names import Names, Synonyms
 
 NEAR = 0.25
@@ -59,16 +60,29 @@ class Subjects:
         self._volume = volume
         self._grounder = grounder
         self.known = [*_objects(volume, question), *_labels(volume, question)]
-        self._names = Names(tuple(s.name for s in self.known), Synonyms.load())
+        self._synonyms = Synonyms.load()
+        self._names = Names(tuple(s.name for s in self.known), self._synonyms)
 
     def find(self, words: str, progress: Progress) -> list[Subject]:
-        """Subjects that match the words: objects and labels, or else atlas structures."""
-        return self.named(words) or self._from_atlas(words, progress)
+        """Subjects that match the words: objects and labels, or else atlas structures.
+
+        Words that list several ("liver, spleen and aorta") match those of all, if all are known.
+        """
+        matches = self.named(words) or self._from_atlas(words, progress)
+        if matches:
+            return matches
+        parts = listed_names(words)
+        listed = [self.find(part, progress) for part in parts] if len(parts) > 1 else []
+        return [subject for group in listed for subject in group] if all(listed) else []
 
     def named(self, words: str) -> list[Subject]:
         """Objects and labels that match the words."""
         names = {match.name for match in self._names.find(words)}
         return [subject for subject in self.known if subject.name in names]
+
+    def is_lesion(self, name: str) -> bool:
+        """Whether a name has a word that means a lesion, as "cyst" or "lesion"."""
+        return not self._synonyms.lesions.isdisjoint(words_of(name).words)
 
     def require(self, words: str, progress: Progress) -> list[Subject]:
         """Like `find`; raise `Unanswerable` with the nearest name if there is none."""

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from napari_medvlm.backends.base import Progress
+from napari_medvlm.backends.embedded.proposals.branches import without_branches
 from napari_medvlm.backends.embedded.proposals.click import LARGEST_MM3
 from napari_medvlm.backends.embedded.proposals.correcting import connected, corrected, near_only
 from napari_medvlm.backends.embedded.proposals.sizes import resized_change, resized_start
@@ -170,6 +171,9 @@ class Replay:
     ) -> BoolArray:
         """The mask after the newest seed, which contradicts it, at its own extent."""
         seed = seeds[-1]
+        thing = None if seed.positive else without_branches(self._levels, mask, seeds)
+        if thing is not None:
+            return thing
         if start.tissue:
             if np.count_nonzero(mask) >= FEWEST:
                 mask = self._same_tissue(mask, seeds, progress)

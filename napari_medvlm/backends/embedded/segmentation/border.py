@@ -24,7 +24,7 @@ TRUST = 0.01
 """How much the average over all counts where there is nothing near."""
 
 Heard = tuple[Seed, float]
-"""A seed and the intensity that it stands for."""
+"""A seed and the intensity of its object."""
 
 
 def halfway(level: Level, mask: BoolArray, cuts: Cuts, heard: list[Heard]) -> Cuts:

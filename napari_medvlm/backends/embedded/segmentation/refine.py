@@ -136,7 +136,7 @@ def refine(levels: Levels, level: Level, region: Region, full: BoolArray) -> Non
 
 
 def _enlarger(level: Level, fine: Box) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """Repeats each voxel of a level over the voxels of the image that it stands for."""
+    """Repeats each voxel of a level over the voxels of the image that it covers."""
 
     def enlarge(array: NDArray[Any]) -> NDArray[Any]:
         for axis, factor in enumerate(level.factors):

@@ -36,7 +36,7 @@ def chosen_by(seeds: list[Seed]) -> list[Seed]:
 
 
 def seed_value(level: Level, seed: Seed) -> float:
-    """The intensity that a seed stands for."""
+    """The intensity of a seed's object."""
     return float(np.median(level.values[tuple(level.index_of(seed.voxels).T)]))
 
 

@@ -89,6 +89,16 @@ def later_phrases() -> list[Row]:
     return _rows("later_phrases.tsv", "phrase")
 
 
+def fresh_questions() -> list[Row]:
+    """Rows of ``fresh_questions.tsv``, in words that none of the others has."""
+    return _rows("fresh_questions.tsv", "question")
+
+
+def fresh_phrases() -> list[Row]:
+    """Rows of ``fresh_phrases.tsv``."""
+    return _rows("fresh_phrases.tsv", "phrase")
+
+
 def _rows(file: str, column: str) -> list[Row]:
     text = (HERE / file).read_text("utf-8")
     rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)

@@ -1,0 +1,201 @@
+"""Patterns of the questions that can be answered by measuring."""
+
+from __future__ import annotations
+
+_ML = r"(?:ml|cc|cm3|cm³|millilit(?:re|er)s|cubic centimet(?:re|er)s)"
+_IMAGE = r"(?:image|scan|volume|picture|series|data ?set)"
+_GRAY = (
+    r"(?:(?:signal )?intensit(?:y|ies)|densit(?:y|ies)|attenuation|brightness|signal|"
+    r"hu(?: values?)?|hounsfield (?:units?|values?)|ct (?:numbers?|values?)|"
+    r"gr[ae]y (?:levels?|values?))"
+)
+_BRIGHTER = r"(?:brighter|denser|darker|(?:more|less) (?:intense|dense|bright|attenuating))"
+
+PARTS = {
+    "A": r"(?:the )?(?P<a>.+?)",
+    "B": r"(?:the )?(?P<b>.+?)",
+    "VOXEL": r"\(?(?P<z>\d+)\s*[,/ ]\s*(?P<y>\d+)\s*[,/ ]\s*(?P<x>\d+)\)?",
+    "INDEX": r"(?:the )?(?:voxel |index |position )?",
+    "BIG": r"(?:of )?(?:an? )?(?:larger|bigger|greater|smaller|(?:more|less) voluminous|"
+    r"(?:higher|lower)(?= (?:volume|size)))(?: (?:one|volume|size))?",
+    "MOST": r"(?P<b>largest|biggest|greatest|smallest|(?:most|least) voluminous)",
+    "BRIGHT": rf"(?:{_BRIGHTER}|(?:of )?(?:an? |the )?(?:higher|lower|greater|more|less) "
+    rf"(?:mean |average )?{_GRAY})",
+    "SHINIEST": r"(?P<b>brightest|darkest|densest|(?:most|least) "
+    rf"(?:dense|intense|bright|attenuating)|(?:highest|lowest|greatest|most|least) {_GRAY})",
+    "HOWMUCH": r"(?:(?: in (?:volume|size))?,? (?:and )?by how much)?",
+    "THIS": r"(?:this|it)",
+    "SCAN": rf"(?:this |the )?{_IMAGE}",
+    "HALF": r"(?:side|hemisphere|half)(?: of (?:the )?(?:brain|head|body|patient|image))?",
+    "TIMES": rf"(?:{_ML}|times)",
+    "NEIGHBOUR": r"(?:the |two |any |neighbou?ring |adjacent |consecutive |successive )*",
+    "SIDE": r"(?:the )?(?:left|right)(?: one| side| hemisphere)?",
+    "ML": rf"(?:{_ML}|mm3|mm³|cubic millimet(?:re|er)s)",
+    "MM": r"(?:mm|cm|millimet(?:re|er)s|centimet(?:re|er)s)",
+    "DET": r"(?:the |an? |one |each )?",
+    "IN": r"(?:of|in|inside|within)",
+    "HIGHEST": r"(?:maximum|maximal|highest|largest|minimum|minimal|lowest)",
+    "PART": r"(?:percentage|share|portion|proportion|fraction)",
+    "ASKING": r"(?:what|describe|is|are|how|why|show|tell|give|which|does)",
+    "SIZE": r"(?:volumes?|sizes?|capacit(?:y|ies))",
+    "TOGETHER": r"(?:together|combined|taken together|in total|in all|altogether)",
+    "OUTLINED": r"(?:segmented|outlined|contoured|delineated|drawn|marked|annotated)",
+    "BEYOND": r"(?P<b>larger|bigger|greater|smaller|more|less|above|below|over|under)(?: than)?",
+    "LIMIT": rf"(?P<limit>\d+(?:\.\d+)?) ?(?P<unit>{_ML}|mm3|mm³|cubic millimet(?:re|er)s)",
+    "FILLS": r"(?:take up|occupy|fill|cover|make up|account for|constitute)",
+    "HOLD": r"(?:have|contain|hold|comprise)",
+    "OFIT": rf"(?: (?:of|in|for) (?:this |the )?{_IMAGE})?",
+    "EACH": r"(?: (?:along|in) each (?:direction|axis|dimension))",
+    "GRAY": _GRAY,
+    "SEGMENTED": r"(?:objects?|structures?|segmentations?|masks?|labels?)",
+    "INSIDE": r"(?:in|inside(?: of)?|within|(?:covered|occupied|taken up|filled|made up)"
+    r" (?:by|of)|composed of|made of)",
+    "LOOKS": r"(?: (?:visible|seen|shown|present|located|appear))?",
+}
+PATTERNS = """
+AT        what (?:is|are|lies?|do (?:you|i|we) (?:find|see)) (?:there )?at INDEXVOXEL
+AT        (?:what|which) SEGMENTED (?:is|are|lies?) at INDEXVOXEL
+AT        (?:what|which) SEGMENTED (?:contains?|holds?|includes?) INDEXVOXEL
+AT        what is the (?:GRAY|value) (?:at|of|in) INDEXVOXEL
+MODALITY  what (?:kind|type|sort) of (?:image|scan|picture) is THIS
+MODALITY  (?:what|which) (?:is the )?(?:imaging )?modality(?: is THIS| (?:is|was) used)?
+MODALITY  (?:what|which) imaging (?:technique|method) (?:is|was) used
+MODALITY  is THIS an? (?:ct|mri?|x-?ray|pet|ultrasound)(?: scan| image)?
+SPACING   (?:what|how (?:large|big|thick)) (?:is|are) DET(?:single )?(?:voxels?|pixels?|slices?)
+SPACING   what is the size of (?:the |an? |one )?(?:voxels?|pixels?)
+SPACING   what is the (?:in-?plane )?(?:(?:voxel|pixel|slice) (?:size|spacing|thickness|distance|\
+separation|gap|dimensions?)|spacing(?: between (?:the )?slices)?|resolution)OFIT
+SPACING   what (?:is|are) the (?:dimensions|extents?) of (?:the |an? |one )?(?:voxels?|pixels?)
+SPACING   how far apart are NEIGHBOURslices
+SPACING   (?:what is )?(?:the )?(?:distance|gap|separation|spacing) between NEIGHBOURslices
+EXTENT    (?:what|how (?:large|big)) is (?:the |this )?(?:field of view|fov|image|scan)
+EXTENT    what is the size of the (?:image|scan)
+EXTENT    how (?:large|big|wide) an? (?:region|area|volume|part) does SCAN (?:cover|show|include)
+EXTENT    how many MM does (?:the )?(?:field of view|fov|image|scan) cover
+SHAPE     how many (?:slices|voxels)(?: are there| does (?:THIS|SCAN) HOLD)?EACH?
+SHAPE     (?:what is )?(?:the )?(?:total )?number of (?:slices|voxels)OFIT
+SHAPE     what is the (?:matrix(?: size)?|slice count)OFIT
+SHAPE     (?:what are )?(?:the )?dimensions of SCAN
+SHAPE     what (?:matrix(?: size)?|dimensions) (?:has|have|does) SCAN(?: have)?
+COUNT     how many SEGMENTED(?: (?:are|were|have been) \\w+)?
+COUNT     (?:count|(?:what is )?(?:the )?(?:total )?number of|\
+how many) (?:all )?(?:the )?SEGMENTEDOFIT
+COUNT     (?:what|which SEGMENTED) (?:is|are|was|were|has been|have been) segmented
+ABOVE     (?:what|which) A (?:is|are|has|have) (?:an? )?BEYOND LIMIT
+LARGER    which (?:one )?is (?:the )?BIG of (?:the )?(?:two |both )?AHOWMUCH
+LARGER    of (?:the )?(?:two |both )?A,? which (?:one )?(?:is|has) (?:the )?BIGHOWMUCH
+LARGER    (?:what is )?(?:the )?(?:SIZE )?ratio (?:of|between) (?:the )?(?:SIZE of )?A (?:to|\
+and) B(?: SIZE)?
+LARGER    by (?:what|which) factor is A BIG than B
+LARGER    (?:by )?how many TIMES is A BIG than B
+LARGER    (?:by )?how many TIMES BIG is A than B
+LARGER    (?:by )?how many ML (?:does|do) A exceed B
+LARGER    how (?:large|big|small) (?:is|are) A (?:compared|relative|in (?:comparison|\
+relation)) (?:with|to) B
+LARGER    which (?:one )?is BIG,? A,? or BHOWMUCH
+LARGER    which (?:one of the )?A is (?:the )?BIG,? SIDE or SIDE
+LARGER    (?:is|are|has|have|does) A (?:have )?BIG than BHOWMUCH
+LARGER    (?:is|are) there more A than BHOWMUCH
+LARGER    (?:does|do|has|have) A (?:have |FILLS )?(?:more|less) (?:SIZE|space) than BHOWMUCH
+LARGER    (?:by )?how much BIG is A than B
+LARGER    (?:by )?how much (?:does|do) A exceed B
+LARGER    what is the (?:SIZE )?difference (?:in SIZE )?(?:between|of) A (?:and|to) B
+LARGER    what is the (?:SIZE )?difference (?:in SIZE )?between A
+LARGER    which (?:of the (?:two )?)?A (?:is|has) (?:the )?BIGHOWMUCH
+LARGER    compare A (?:and|with|to) B
+LARGER    how (?:does|do) A compare (?:with|to) B in SIZE
+LARGER    are (?:the |both |the two )?A (?:equally (?:large|big)|of (?:the same|equal) SIZE)
+SUM       (?:what is )?(?:the )?(?:total|combined|joint) SIZE of (?:both |all )?A and B
+SUM       (?:what is )?(?:the )?(?:total|combined|joint) SIZE of A
+SUM       (?:what is )?the sum of (?:the SIZE of )?A and B(?:['\u2019]s?)?(?: SIZE)?
+SUM       (?:what is )?(?:the )?SIZE of A (?:and|plus) B TOGETHER
+SUM       (?:what is )?(?:the )?SIZE of A TOGETHER
+SUM       (?:what is )?(?:the )?(?:total|combined|joint|overall) A SIZE
+SUM       how (?:large|big) are A TOGETHER
+SUM       (?:what|how many ML) (?:do|does) A (?:add up|sum up|come|amount) to
+SUM       how much (?:do|does) A (?:measure|FILLS) TOGETHER
+SUM       (?:what|which) SIZE (?:do|does|have|has) A and B (?:have |FILLS )?TOGETHER
+SUM       (?:what|which) SIZE (?:do|does|have|has) A (?:have |FILLS )?TOGETHER
+SUM       (?:what is )?(?:the )?(?:sum|total) of (?:the )?SIZE of A
+DIAMETER  what is the (?:(?:longest|largest|greatest|maximum|maximal) )?(?:diameter|length) of A
+DIAMETER  what is the (?:longest|largest|greatest|maximum|maximal) (?:dimension|extent|axis) of A
+DIAMETER  how long is A
+WIDTH     how (?:wide|broad) is A(?: from (?:left to right|right to left|side to side))?
+WIDTH     what is the (?:width|breadth|transverse (?:width|extent|diameter)) of A
+DEPTH     how deep is A from front to back
+DEPTH     (?:what|how much) does A measure (?:from front to back|antero-?posteriorly)
+WIDTH     (?:what|how much) does A measure from (?:left to right|right to left|side to side)
+HEIGHT    (?:what|how much) does A measure (?:from (?:top to bottom|bottom to top)|cranio-?caudally)
+DEPTH     what is the (?:ap (?:extent|diameter)|antero-?posterior (?:extent|diameter)) of A
+HEIGHT    how (?:tall|high) is A(?: from (?:top to bottom|bottom to top|head to foot))?
+HEIGHT    what is the (?:height|cranio-?caudal (?:extent|diameter|length)) of A
+RANGE     what is the HIGHEST (?:GRAY|value)(?: found| measured| reached)? IN A
+RANGE     what is the (?:brightest|darkest|densest) (?:voxel|pixel|point|spot|value) IN A
+RANGE     (?:what is )?(?:the )?range of (?:the )?(?:GRAY|values?) IN A
+RANGE     (?:what is )?(?:the )?(?:GRAY|value) range IN A
+RANGE     what (?:is|are) the (?:minimum|minimal|lowest) and (?:the )?(?:maximum|maximal|\
+highest) (?:GRAY|values?) IN A
+INTENSITY what is the (?:mean |average )?GRAY IN A
+INTENSITY what is the (?:standard deviation|sd|std|variation|variability|\
+spread) of (?:the )?GRAY IN A
+INTENSITY how much (?:does|do) (?:the )?GRAY (?:vary|differ) IN A
+INTENSITY what (?:mean |average )?GRAY (?:do|does|has|have) A(?: have)?
+INTENSITY how (?:bright|dense) is A
+BRIGHTEST (?:which|what) (?:is the )?(?:one )?SHINIEST of (?:the |all )*A
+BRIGHTEST (?:which|what) (?:is the )?SHINIEST A
+BRIGHTEST (?:which|what)(?: of the)? A (?:is|are|has|have) (?:the )?SHINIEST(?: one)?
+EXTREME   (?:which|what) (?:one )?(?:is )?(?:the )?MOST of (?:the |all )*A
+EXTREME   which of (?:the |all )*A is (?:the )?MOST(?: one)?
+EXTREME   (?:which|what) (?:is the )?MOST A
+EXTREME   (?:which|what) A is (?:the )?MOST(?: one)?
+EXTREME   how (?:large|big) is (?:the )?MOST A
+BRIGHTER  (?:is|are|does|do|has|have) A (?:appear |look |have )?BRIGHT than B
+BRIGHTER  which (?:one )?(?:is|has) (?:the )?BRIGHT,? A,? or B
+BRIGHTER  (?:by )?how much BRIGHT (?:is|are) A than B
+BRIGHTER  by how much (?:is|are) A BRIGHT than B
+BRIGHTER  which (?:one )?(?:is|has) (?:the )?BRIGHT of (?:the )?(?:two |both )?A
+BRIGHTER  which (?:of the (?:two )?)?A (?:is|has) (?:the )?BRIGHT(?: one)?
+BRIGHTER  (?:is|are) the (?:mean |average )?GRAY of A (?:higher|lower|greater) than (?:that of )?B
+DISTANCE  how far apart are (?:the )?two A
+DISTANCE  how far apart are A and B
+DISTANCE  how far (?:away )?is it from A to B
+DISTANCE  how far (?:away )?(?:is|are) A (?:from|and|to) B(?: apart)?
+DISTANCE  (?:what is )?(?:the )?distance (?:from|between|of) (?:both|(?:the )?two) A
+DISTANCE  (?:what is )?(?:the )?distance (?:from|between|of) A (?:and|to|from) B
+DISTANCE  how many MM (?:lie |are (?:there )?)between A and B
+OVERLAP   (?:what|which (?:SEGMENTED|organs?)) (?:does|do) A (?:overlap|touch|cover)(?: with)?
+OVERLAP   (?:what|which (?:SEGMENTED|organs?)) (?:does|do|is|are) A (?:lie )?INSIDE
+SHARE     (?:what|which) PART of A (?:lies |is )(?:INSIDE )?B
+SHARE     how much of A (?:lies |is )?INSIDE B
+SHARE     (?:how much|(?:what|which) PART) of A (?:consists of|belongs to|(?:falls|\
+lies) (?:with)?in) B
+SHARE     (?:what|which) PART of A(?: SIZE)? (?:does|do) B FILLS
+VOLUME    (?:what (?:is|are) )?(?:the )?SIZE of A
+VOLUME    how (?:large|big|voluminous) (?:is|are) A
+VOLUME    (?:what|which) SIZE (?:does|do|has|have) A(?: have)?
+VOLUME    how much A is there
+VOLUME    how much A does (?:this|the) (?:brain|head|patient|image) have
+VOLUME    how much (?:space|room|volume) (?:does|do|has|have) A(?: (?:got|take up|occupy|fill|\
+have|contain))?
+VOLUME    what (?:amount|quantity|volume) of A is there
+VOLUME    how many ML of A(?: (?:are|is) there)?
+VOLUME    how many ML (?:is|are|has|have|FILLS) A
+VOLUME    how many ML (?:does|do) A (?:FILLS|measure|have|contain)
+VOLUME    (?:what (?:is|are) )?(?:the )?ML of A
+VOLUME    (?:what (?:is|are) )?(?!ASKING\\b)A SIZE
+COUNT     how many A (?:are (?:there|OUTLINED)|(?:were|have been) OUTLINED)(?: in SCAN)?
+COUNT     (?:count|(?:what is )?the number of|number of) A
+WHERE     where (?:is|are|lies?) A
+WHERE     (?:(?:on|in) )?(?:which|what) HALF (?:is|are|lies?) A(?: on| in)?
+WHERE     (?:(?:on|in) )?(?:which|what) HALF does A lie(?: on| in)?
+WHERE     (?:(?:on|in) )?(?:which|what) HALF (?:do|can) (?:we|i|you) (?:see|find) A
+WHERE     (?:is|are) A (?:on|in) SIDE(?: or (?:on |in )?SIDE)?
+SLICES    (?:in|on) which slices (?:is|are|does) ALOOKS
+SLICES    which slices (?:show|contain|hold) A
+PRESENT   (?:is|are) there (?:an? |any )?A
+PRESENT   (?:is|are) (?:an? |any )?A there
+PRESENT   can you see (?:an? |any )?A
+SHARE     (?:is|are|does|do) A (?:lie |located )?INSIDE B
+SHARE     (?:does|do) A overlap (?:with )?B
+"""
+"""A form and a pattern a line; words in capitals stand for `PARTS`. The first that fits counts."""

@@ -1,0 +1,1 @@
+"""Commands that take words: phrases to locate, questions, and labels to classify."""

@@ -1,0 +1,108 @@
+"""Workers of tests as copies of one process that has imported the libraries of models already.
+
+A worker imports torch and transformers for several seconds of processor time, and the tests start
+some hundred. `multiprocessing`'s fork server imports them once. A copy runs the same `host.main`
+with its own variables, standard input and output. The tests in `tests/worker` start interpreters,
+as the program does.
+"""
+
+import io
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from multiprocessing.connection import Connection, wait
+
+from napari_medvlm.worker import process
+
+AVAILABLE = "forkserver" in multiprocessing.get_all_start_methods()
+PRELOADED = ("tests.worker.preloaded",)
+"""The module whose import imports the libraries."""
+
+
+class ForkedProcess:
+    """The part of `subprocess.Popen` that `WorkerProcess` uses.
+
+    Parameters
+    ----------
+    address
+        Where the worker connects to.
+    environment
+        All of its environment variables.
+    """
+
+    def __init__(self, address: str, environment: dict[str, str]) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([*PRELOADED])
+        theirs_in, ours_in = os.pipe()
+        ours_out, theirs_out = os.pipe()
+        ends = Connection(theirs_in, writable=False), Connection(theirs_out, readable=False)
+        arguments = (address, environment, os.getcwd(), *ends)
+        self._process = context.Process(target=run_host, args=arguments, daemon=True)
+        self._process.start()
+        self._asking = threading.Lock()
+        for end in ends:
+            end.close()
+        self.stdin = os.fdopen(ours_in, "w")
+        self.stdout = os.fdopen(ours_out, errors="replace")
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        with self._asking:
+            return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        wait([self._process.sentinel], timeout)
+        code = self.poll()
+        if code is None:
+            raise subprocess.TimeoutExpired("worker", timeout)
+        return code
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def run_host(
+    address: str,
+    environment: dict[str, str],
+    folder: str,
+    standard_input: Connection,
+    output: Connection,
+) -> None:
+    """Become a worker, in the fork server's copy."""
+    multiprocessing.current_process().daemon = False  # else it may start no process
+    os.dup2(standard_input.fileno(), 0)
+    os.dup2(output.fileno(), 1)
+    os.dup2(output.fileno(), 2)
+    standard_input.close()
+    output.close()
+    sys.stdin = open(0)  # noqa: SIM115  # for as long as the process runs
+    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), write_through=True)
+    sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), write_through=True)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    added = environment.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:] = [*filter(None, added), *(x for x in sys.path if x and x not in added)]
+    sys.argv = ["host", address]
+    from huggingface_hub import constants
+
+    from napari_medvlm.backends.models.offline import is_offline
+    from napari_medvlm.worker import host
+
+    constants.HF_HUB_OFFLINE = is_offline()
+    host.main()
+
+
+def start(python: str, address: str, more: dict[str, str]) -> object:
+    """Start a worker as `napari_medvlm.worker.process` does, by a fork where that is the same."""
+    if python != sys.executable:
+        return start_interpreter(python, address, more)
+    return ForkedProcess(address, {**process.variables(python), **more})
+
+
+start_interpreter = process._start
