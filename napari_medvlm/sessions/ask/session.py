@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_medvlm.data.answer import AnswerKind
-from napari_medvlm.data.conversation import Conversation, Turn, Verdict
+from napari_medvlm.data.conversation import Turn
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.data.interface.arguments import as_mask, require_volume
 from napari_medvlm.data.label_image import NamedLabels
@@ -22,6 +22,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.ask.ask import require_answers
 from napari_medvlm.sessions.ask.check_context import AnswerCheckContext, answer_check_context
+from napari_medvlm.sessions.ask.conversation_session import ConversationSession
 from napari_medvlm.sessions.ask.explain import require_explainable
 from napari_medvlm.sessions.ask.ground_claim import request_of
 from napari_medvlm.sessions.ask.history import ConversationHistory
@@ -29,14 +30,13 @@ from napari_medvlm.sessions.ask.model_input import ImageSelection
 from napari_medvlm.sessions.ask.question_records import question_record, recorded_inputs
 from napari_medvlm.sessions.ask.tool_loop import QuestionInputs, generated_objects
 from napari_medvlm.sessions.ask.turn import TurnRunner
-from napari_medvlm.sessions.closeable import Closeable
 from napari_medvlm.sessions.job_queue import JobQueue, emit_safely
 from napari_medvlm.sessions.request_sender import ModelChoice, ModelChoices, RunnerKind, new_runner
 from napari_medvlm.settings.chosen_models import remember
 from napari_medvlm.worker.runner import Runner
 
 
-class AskSession(Closeable):
+class AskSession(ConversationSession):
     """Questions about one volume and their answers, in conversations.
 
     Questions are answered one after the other, and every answer is recorded, whether it is
@@ -79,7 +79,6 @@ class AskSession(Closeable):
         If the ledger is about another image.
     """
 
-    changed = Signal()
     delta = Signal(str)
     progressed = Signal(float, str)
     stepped = Signal(ToolRound)
@@ -101,8 +100,10 @@ class AskSession(Closeable):
         self.use(backend, model, device)
         self._owns_runner = isinstance(runner, str)
         self._runner = new_runner(runner) if isinstance(runner, str) else runner
-        self._history = ConversationHistory(
-            volume, ledger, journal, lambda error: emit_safely(self.failed, error)
+        super().__init__(
+            ConversationHistory(
+                volume, ledger, journal, lambda error: emit_safely(self.failed, error)
+            )
         )
         self._inputs: dict[int, QuestionInputs] = {}
         self._queue: JobQueue[int] = JobQueue(
@@ -117,77 +118,12 @@ class AskSession(Closeable):
             delta=lambda text: emit_safely(self.delta, text),
             stepped=lambda step: emit_safely(self.stepped, step),
         )
-        conversations = self.conversations
-        self._active = conversations[-1].id if conversations else self._history.begin("")
-
-    # Conversations.
-
-    @property
-    def ledger(self) -> Ledger:
-        """The records of all conversations."""
-        return self._history.ledger
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What happened on opening: damaged records, a copy that is continued."""
-        return self._history.notices
-
-    @property
-    def conversations(self) -> tuple[Conversation, ...]:
-        """The conversations, oldest first."""
-        return self._history.conversations
-
-    @property
-    def active(self) -> Conversation:
-        """The conversation to which questions are added."""
-        return self._history.conversation(self._active)
-
-    def turn(self, turn_id: int) -> Turn:
-        """A turn by its id."""
-        return self._history.turn(turn_id)
-
-    def new(self, title: str = "") -> int:
-        """Start a conversation and make it active; returns its id."""
-        self._active = self._history.begin(title)
-        emit_safely(self.changed)
-        return self._active
-
-    def import_report(self, title: str, turns: Sequence[Turn]) -> None:
-        """Start a conversation with the turns of a report, and make it active."""
-        if not turns:
-            return
-        conversation = self._history.begin(title)
-        for turn in turns:
-            record = partial(
-                question_record,
-                conversation=conversation,
-                turn=turn,
-                answerer=ModelChoice(turn.backend, turn.model),
-                inputs=QuestionInputs(),
-            )
-            turn_id = self._history.ask(record)
-            self._history.end(turn_id, turn.state, turn.answer)
-        self.select(conversation)
-
-    def select(self, conversation: int) -> None:
-        """Make a conversation active."""
-        self._active = self._history.conversation(conversation).id
-        emit_safely(self.changed)
-
-    def rename(self, conversation: int, title: str) -> None:
-        """Rename a conversation."""
-        self._history.rename(conversation, title)
-        emit_safely(self.changed)
 
     def remove(self, conversation: int) -> None:
-        """Remove a conversation; the ledger keeps its records."""
+        """Remove a conversation and stop its turns; the ledger keeps its records."""
         for turn in reversed(self._history.conversation(conversation).turns):
             self._turns.stop(turn.id)
-        self._history.forget(conversation)
-        if conversation == self._active:
-            others = self.conversations
-            self._active = others[-1].id if others else self._history.begin("")
-        emit_safely(self.changed)
+        super().remove(conversation)
 
     # Questions.
 
@@ -275,11 +211,6 @@ class AskSession(Closeable):
         emit_safely(self.changed)
 
     # Claims and answers.
-
-    def mark(self, turn_id: int, claim: int, verdict: Verdict | None, note: str = "") -> None:
-        """Mark a claim as right, wrong or unsure; `None` removes the mark."""
-        self._history.mark(turn_id, claim, verdict, note)
-        emit_safely(self.changed)
 
     def ground_claim(
         self, turn_id: int, claim: int, backend: str = "embedded", model: str | None = None
