@@ -46,19 +46,31 @@ def without_branches(levels: Levels, mask: BoolArray, seeds: list[Seed]) -> Bool
     if len(negatives) < FEWEST or first is None or not mask.any():
         return None
     depth = _depth(levels, mask)
-    thing = agreeing(levels, seeds)
-    if thing is None:
-        thing = _thick_part(levels, mask, depth, first)
-        if any(thing[tuple(s.voxels.T)].any() != s.positive for s in seeds):
-            return None
-    if not (thing & mask).any() or np.count_nonzero(thing) > PART * np.count_nonzero(mask):
-        return None
+    region = agreeing(levels, seeds)
+    if region is not None and _is_thing(levels, region, depth, negatives):
+        return region
+    part = _thick_part(levels, mask, depth, first)
+    agrees = all(part[tuple(s.voxels.T)].any() == s.positive for s in seeds)
+    return part if agrees and _is_thing(levels, part, depth, negatives) else None
+
+
+def _is_thing(
+    levels: Levels, thing: BoolArray, depth: NDArray[np.float64], negatives: list[Seed]
+) -> bool:
+    """Whether a region is what remains of a mask without its branches.
+
+    Parameters
+    ----------
+    depth
+        ``(z, y, x)`` mm in the mask.
+    """
+    if not depth[thing].any() or np.count_nonzero(thing) > PART * np.count_nonzero(depth):
+        return False
     radius = (3 * np.count_nonzero(thing) * np.prod(levels.spacing) / (4 * np.pi)) ** (1 / 3)
     if sum(_gap(levels, thing, s) > FAR * radius for s in negatives) < FEWEST:
-        return None
+        return False
     thick = depth > THIN * float(depth[thing].max())
-    holds = np.count_nonzero(thick & thing) >= ALL * np.count_nonzero(thick)
-    return thing if holds else None
+    return bool(np.count_nonzero(thick & thing) >= ALL * np.count_nonzero(thick))
 
 
 def _depth(levels: Levels, mask: BoolArray) -> NDArray[np.float64]:

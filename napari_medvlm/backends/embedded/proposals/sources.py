@@ -12,7 +12,7 @@ from napari_medvlm.backends.embedded.proposals.click import SMALLEST
 from napari_medvlm.backends.embedded.proposals.measures import NAMES, measured
 from napari_medvlm.backends.embedded.proposals.scoring import score
 from napari_medvlm.backends.embedded.proposals.sections import extended
-from napari_medvlm.backends.embedded.proposals.starting import boxed, clicked, lined
+from napari_medvlm.backends.embedded.proposals.starting import boxed, clicked_with_seed, lined
 from napari_medvlm.backends.embedded.proposals.windows import local_median, to_level, window
 from napari_medvlm.backends.embedded.segmentation import refine
 from napari_medvlm.backends.embedded.segmentation.boxes import box_of, fill_of
@@ -104,7 +104,7 @@ def _seeded(levels: Levels, seed: Seed, progress: Progress) -> Start:
         return Start(extended(levels, section, axis), seed)
     if seed.kind == "line" and axis is not None:
         return Start(lined(levels, seed.voxels, axis), seed)
-    near, meant = clicked(levels, seed)
+    near, meant = clicked_with_seed(levels, seed)
     if axis is not None and _straight(levels, seed.voxels):
         long = lined(levels, seed.voxels, axis)
         if rated(levels, long, seed)[0] >= rated(levels, near, meant)[0] - DIAMETER:

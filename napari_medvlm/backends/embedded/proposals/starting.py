@@ -26,7 +26,12 @@ LONGER, INNER = 1.08, 0.75
 """A line is a diameter of the object, or nearly; so much of it is surely inside."""
 
 
-def clicked(levels: Levels, seed: Seed) -> tuple[BoolArray, Seed]:
+def clicked(levels: Levels, seed: Seed) -> BoolArray:
+    """The mask ``(z, y, x)`` of the image that a first positive seed means."""
+    return clicked_with_seed(levels, seed)[0]
+
+
+def clicked_with_seed(levels: Levels, seed: Seed) -> tuple[BoolArray, Seed]:
     """The mask ``(z, y, x)`` of the image that a first positive seed means.
 
     Returned with the seed that its region grows from: a voxel near a click that misses the region.
