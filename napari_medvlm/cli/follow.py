@@ -113,14 +113,7 @@ def follow(  # noqa: PLR0913  # one for each option
                 other_patient=other_patient, backend=backend, model=model, device=device,
                 dates=days, nodes=nodes, backtest=not no_backtest, progress=progress,
             )  # fmt: skip
-        read_notes = (
-            *now.notes,
-            *before.notes,
-            *lesions.notes,
-            *(present.notes if present else ()),
-        )
-        document = result.to_json()
-        document["notes"] = list(dict.fromkeys((*document["notes"], *read_notes)))
+        document = _with_notes(result.to_json(), now, before, lesions, present)
         print_result(document, as_json, lambda: _text(result))
         writes: list[Callable[[], object]] = []
         if out is not None:
@@ -130,6 +123,12 @@ def follow(  # noqa: PLR0913  # one for each option
         if reports is not None:
             writes.append(lambda: write_reports(reports, result, now, before, lesions))
         write_all(*writes)
+
+
+def _with_notes(document: dict[str, Any], *read: Any) -> dict[str, Any]:
+    """The result with the notes on how its images and masks were read; each note once."""
+    texts = [note for source in read if source is not None for note in source.notes]
+    return {**document, "notes": list(dict.fromkeys((*document["notes"], *texts)))}
 
 
 def _dates(text: str) -> tuple[date, date]:
