@@ -105,7 +105,8 @@ def follow(  # noqa: PLR0913  # one for each option
         before = read_image(prior, series=prior_series, frame=prior_frame, gaps=gaps)
         lesions = read_masks(masks, before.grid)
         present = None if current_masks is None else read_masks(current_masks, now.grid)
-        for note in (*lesions.notes, *(present.notes if present else ())):
+        mask_notes = (*lesions.notes, *(present.notes if present else ()))
+        for note in mask_notes:
             typer.echo(printable(note), err=True)
         with interruptible_progress() as progress:
             result = nmv.follow(
@@ -113,14 +114,9 @@ def follow(  # noqa: PLR0913  # one for each option
                 other_patient=other_patient, backend=backend, model=model, device=device,
                 dates=days, nodes=nodes, backtest=not no_backtest, progress=progress,
             )  # fmt: skip
-        read_notes = (
-            *now.notes,
-            *before.notes,
-            *lesions.notes,
-            *(present.notes if present else ()),
-        )
         document = result.to_json()
-        document["notes"] = list(dict.fromkeys((*document["notes"], *read_notes)))
+        notes = (*document["notes"], *now.notes, *before.notes, *mask_notes)
+        document["notes"] = list(dict.fromkeys(notes))
         print_result(document, as_json, lambda: _text(result))
         writes: list[Callable[[], object]] = []
         if out is not None:
