@@ -124,7 +124,7 @@ def _of_volume(before: FloatArray, after: FloatArray, region: Region, voxels: in
     larger = np.flatnonzero((sizes >= voxels) & (sizes <= (1 + LARGEST_STEP) * voxels))
     if not len(larger):
         return nearest
-    cut = cuts[larger[sizes[larger].argmin()]].copy()
+    cut: BoolArray = cuts[larger[sizes[larger].argmin()]].copy()
     inside = np.flatnonzero(cut)
     weakest = np.argsort(after.ravel()[inside], kind="stable")[: len(inside) - voxels]
     cut.ravel()[inside[weakest]] = False

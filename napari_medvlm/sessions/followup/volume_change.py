@@ -128,10 +128,6 @@ def volume_change_mm3(
     def to_current(points: FloatArray) -> FloatArray:
         return pairing.to_current(points) + offset_mm
 
-    def near(points: FloatArray) -> tuple[BoolArray, BoolArray]:
-        index = np.rint(current.grid.to_index(points)).astype(np.int64)
-        return _inside(both.full(), index), _inside(others, index)
-
     def lesions_at(points: FloatArray) -> tuple[BoolArray, BoolArray]:
         index = np.rint(current.grid.to_index(points)).astype(np.int64)
         return _inside(both, index), _inside(Mask.of(others), index)
