@@ -33,8 +33,8 @@ RESULTS = Path(__file__).parent / "results"
 HEAD = """# Kills, cut journals and full disks
 
 `python -m benchmarks.kills` tries these again, seed 0. Workers and viewers are killed by SIGKILL at
-random moments; a prompt whose mask was there before that moment has no kill. A full disk is a limit of
-the size of files (RLIMIT_FSIZE), at which writing fails.
+random moments; a prompt whose mask was there before that moment has no kill. A full disk is a limit
+of the size of files (RLIMIT_FSIZE), at which writing fails.
 
 | tried | times | survived | lost or leaked |
 |---|---|---|---|
