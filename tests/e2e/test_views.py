@@ -83,9 +83,11 @@ def test_a_click_in_a_side_view_segments_and_its_mask_and_point_are_in_all_views
     assert_allclose(prompt.position_mm, world, atol=1 / model.scene.camera.zoom)
     assert person.sees(LEFT) == 1
     for panel in dock.panels:
-        layers = {x.metadata["medvlm"]["role"]: x for x in panel.view.model.layers}
+        model = panel.view.model
+        person.waits(lambda model=model: any(x.name.startswith("Objects") for x in model.layers))
+        layers = {x.metadata["medvlm"]["role"]: x for x in model.layers}
         assert np.shares_memory(layers["mask"].data, person.session.labels)
-        assert len(layers["points"].data) == 1
+        person.waits(lambda points=layers["points"]: len(points.data) == 1)
 
 
 def test_display_settings_and_label_edits_follow_in_both_directions(person):

@@ -92,6 +92,17 @@ def test_a_volume_with_a_single_slice_is_refused():
         nmv.register(nmv.Volume(DATA), nmv.Volume(DATA[:1]))
 
 
+def test_a_volume_over_time_is_refused_with_its_shape():
+    with pytest.raises(InvalidImage, match="The image has 4 axes"):
+        nmv.register(nmv.Volume(DATA), nmv.Volume(np.stack([DATA, DATA])))
+
+
+def test_another_part_of_the_body_is_reported():
+    other = np.random.default_rng(0).normal(size=DATA.shape).astype(np.float32)
+    pairing = nmv.register(nmv.Volume(DATA), nmv.Volume(other), "identity")
+    assert any("different parts of the body" in note for note in pairing.notes)
+
+
 def test_another_kind_is_refused():
     with pytest.raises(ValueError, match="elastic"):
         nmv.register(nmv.Volume(DATA), nmv.Volume(DATA), "elastic")

@@ -11,6 +11,7 @@ import numpy as np
 from napari_medvlm.data.geometry.comparison import Checkerboard, Subtraction, intensity_match
 from napari_medvlm.data.geometry.display import Reslice, display_grid, displayed
 from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.geometry.jacobian import volume_change_percent
 from napari_medvlm.data.geometry.pairing import Pairing
 from napari_medvlm.data.geometry.warp import prior_on_current
 from napari_medvlm.data.volume import Volume
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 KIND = "paired"
 PRIOR, CHECKERBOARD, SUBTRACTION = "prior", "checkerboard", "subtraction"
+VOLUME_CHANGE = "volume change"
+COMPARISONS = (CHECKERBOARD, SUBTRACTION, VOLUME_CHANGE)
+CHANGE_LIMIT = 50.0
+"""Per cent of volume that have the strongest colour."""
 FIELD_MM = 20.0
 """Edge of a field of the checkerboard."""
 NOISE_FACTOR = 3.0
@@ -97,7 +102,7 @@ class PairingLayers:
 
     def show(self, studies: PairedStudies) -> None:
         """Show the registered prior over the current image; comparisons are made again."""
-        shown = [role for role in (CHECKERBOARD, SUBTRACTION) if self.has(role)]
+        shown = [role for role in COMPARISONS if self.has(role)]
         if self._layers is None:
             self._layers = LayerSet(self.viewer, studies.current, KIND)
             self._prior_was_visible = self.prior.visible
@@ -108,7 +113,8 @@ class PairingLayers:
         limits = tuple(self.prior.contrast_limits)
         self._add(PRIOR, studies.moved, layer_data(studies.moved)[1] | {"contrast_limits": limits})
         for role in shown:
-            self.toggle(role, True)
+            if role != VOLUME_CHANGE or studies.pairing.displacement_mm is not None:
+                self.toggle(role, True)
 
     def has(self, role: str) -> bool:
         """Whether the layer of a role is in the viewer."""
@@ -136,15 +142,18 @@ class PairingLayers:
         self.show_over(not on)
 
     def toggle(self, role: str, on: bool) -> None:
-        """Add or remove the checkerboard or the subtraction."""
+        """Add or remove the checkerboard, the subtraction or the change of volume."""
         if self._layers is None or self._studies is None:
             return
         if not on:
             self._layers.remove(role)
         elif not self.has(role):
-            make = self._checkerboard if role == CHECKERBOARD else self._subtraction
-            data, keywords = make(self._studies)
-            self._add(role, data, keywords)
+            make = {
+                CHECKERBOARD: self._checkerboard,
+                SUBTRACTION: self._subtraction,
+                VOLUME_CHANGE: self._volume_change,
+            }[role]
+            self._add(role, *make(self._studies))
 
     def set_threshold(self, value: float) -> None:
         """Hide differences below a value, in the current image's units."""
@@ -210,9 +219,18 @@ class PairingLayers:
             "blending": "additive",
         }  # fmt: skip
 
+    @staticmethod
+    def _volume_change(studies: PairedStudies) -> tuple[Any, dict[str, Any]]:
+        percent, grid = volume_change_percent(studies.pairing)
+        return displayed(np.nan_to_num(percent), grid, order=1), {
+            "name": "Volume change, %", "affine": display_grid(grid).affine,
+            "contrast_limits": (-CHANGE_LIMIT, CHANGE_LIMIT), "colormap": _difference_colors(),
+            "blending": "additive",
+        }  # fmt: skip
+
 
 def _difference_colors() -> Any:
-    """Blue where the current image is darker than the prior, orange where it is brighter."""
+    """Blue for negative values (darker, smaller), orange for positive ones (brighter, larger)."""
     from napari.utils.colormaps import Colormap
 
     return Colormap([[0.1, 0.5, 1.0, 1.0], [0, 0, 0, 1], [1.0, 0.5, 0.1, 1.0]], "difference")

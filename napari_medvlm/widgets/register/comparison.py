@@ -1,4 +1,4 @@
-"""Comparing a registered prior with the current image: blink, fields, subtraction, side by side."""
+"""Comparing a registered prior with the current image: over it, subtracted, or side by side."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.layers.pairing.pairing_layers import (
     CHECKERBOARD,
     SUBTRACTION,
+    VOLUME_CHANGE,
     PairedStudies,
     PairingLayers,
 )
@@ -55,6 +56,12 @@ class ComparisonForm(QWidget):
         self.blink_button = button("Blink", "Show the prior or the current image (Shift+G).")
         self.board = button("Checkerboard", "Show both in turn in fields.", checkable=True)
         self.difference = button("Subtract", "Show current minus prior.", checkable=True)
+        self.growth = button(
+            "Volume change",
+            "Show growth (orange) and shrinkage (blue) in per cent of volume, up to 50 %; "
+            "needs a deformable registration.",
+            checkable=True,
+        )
         self.beside = button("Side by side", "Show the prior in a view of its own.", checkable=True)
         self.threshold = QDoubleSpinBox()
         self.threshold.setRange(0, 1e9)
@@ -65,6 +72,7 @@ class ComparisonForm(QWidget):
         self.beside.toggled.connect(guarded(self.show_beside))
         self.board.toggled.connect(partial(self._toggle, CHECKERBOARD))
         self.difference.toggled.connect(partial(self._toggle, SUBTRACTION))
+        self.growth.toggled.connect(guarded(partial(self._toggle, VOLUME_CHANGE)))
         self.threshold.valueChanged.connect(self._on_threshold)
 
     def begin(self, current: Image, prior: Image) -> None:
@@ -119,9 +127,11 @@ class ComparisonForm(QWidget):
         """Show which comparisons are on, and whether there is a pair to compare."""
         for widget in (self.blink_button, self.beside, self.board, self.difference):
             widget.setEnabled(is_enabled)
+        self.growth.setEnabled(is_enabled and self._is_deformable)
         for box, on in (
             (self.board, self._has(CHECKERBOARD)),
             (self.difference, self._has(SUBTRACTION)),
+            (self.growth, self._has(VOLUME_CHANGE)),
             (self.beside, self.panel is not None),
         ):
             box.blockSignals(True)
@@ -136,7 +146,12 @@ class ComparisonForm(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row_of(self.beside, self.blink_button))
         layout.addLayout(row_of(self.board, self.difference))
+        layout.addLayout(row_of(self.growth))
         layout.addLayout(thresholds)
+
+    @property
+    def _is_deformable(self) -> bool:
+        return self._studies is not None and self._studies.pairing.displacement_mm is not None
 
     def _has(self, comparison: str) -> bool:
         return self._studies is not None and self.layers is not None and self.layers.has(comparison)
