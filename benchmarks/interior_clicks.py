@@ -2,7 +2,8 @@
 
 ``--cases FOLDER``: the image and label pairs of a folder; ``--phantoms FIRST STOP``: the phantoms
 of these seeds; ``--mni``: the structures of the MNI152 brain at 2 mm. The clicks are drawn from all
-voxels of the truth, by a seed. Printed are the mean Dice and the share of masks below 0.2.
+voxels of the truth, by a seed, or with ``--outside`` from those just outside it. Printed are the
+mean Dice and the share of masks below 0.2.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.click_choice import KINDS_OF_CLICKS
+from benchmarks.click_choice import KINDS_OF_CLICKS, just_outside
 from benchmarks.lesions import cases
 from benchmarks.methods import Embedded, Joined, Method
 from benchmarks.tasks import Task, quick_tasks
@@ -25,13 +26,15 @@ FAILED = 0.2
 """A mask with a lower Dice is of another thing than the structure."""
 
 
-def first_masks(method: type[Method], task: Task, count: int, seed: int = 0) -> np.ndarray:
+def first_masks(
+    method: type[Method], task: Task, count: int, seed: int = 0, outside: bool = False
+) -> np.ndarray:
     """Dice ``(count,)`` of the first masks, and seconds of CPU time ``(count,)``, as two rows."""
     segmenter = method(task.volume)
-    inside = np.argwhere(task.truth)
-    order = np.random.default_rng(seed).permutation(len(inside))[:count]
+    voxels = np.argwhere(just_outside(task.truth) if outside else task.truth)
+    order = np.random.default_rng(seed).permutation(len(voxels))[:count]
     rows = []
-    for z, y, x in inside[order].tolist():
+    for z, y, x in voxels[order].tolist():
         began = time.process_time()
         mask = segmenter.segment([Click((z, y, x), True)])
         rows.append((dice(mask, task.truth), time.process_time() - began))
@@ -47,13 +50,13 @@ def phantoms(seeds: range) -> Iterator[Task]:
                 yield Task(f"{kind.__name__} {seed}", volume, truth)
 
 
-def report(tasks: Iterable[Task], method: type[Method], count: int) -> str:
+def report(tasks: Iterable[Task], method: type[Method], count: int, outside: bool = False) -> str:
     """A markdown table: a row per structure, then all clicks."""
     lines = ["| structure | clicks | mean Dice | below 0.2 | CPU s median | CPU s max |",
              "| --- | ---: | ---: | ---: | ---: | ---: |"]  # fmt: skip
     measured = []
     for task in tasks:
-        measured.append(first_masks(method, task, count))
+        measured.append(first_masks(method, task, count, outside=outside))
         lines.append(_row(task.name, measured[-1]))
         print(lines[-1], flush=True)
     lines.append(_row("**all**", np.concatenate(measured, axis=1)))
@@ -75,13 +78,15 @@ def main() -> None:
     parser.add_argument("--phantoms", type=int, nargs=2, metavar=("FIRST", "STOP"))
     parser.add_argument("--mni", action="store_true")
     parser.add_argument("--joined", action="store_true", help="the backend click-network")
+    parser.add_argument("--outside", action="store_true", help="one or two voxels from it")
     parser.add_argument("--clicks", type=int, default=12, help="per structure")
     chosen = parser.parse_args()
     tasks: list[Task] = []
     tasks += cases(chosen.cases) if chosen.cases else []
     tasks += phantoms(range(*chosen.phantoms)) if chosen.phantoms else []
     tasks += quick_tasks() if chosen.mni else []
-    print(report(tasks, Joined if chosen.joined else Embedded, chosen.clicks).splitlines()[-1])
+    method = Joined if chosen.joined else Embedded
+    print(report(tasks, method, chosen.clicks, chosen.outside).splitlines()[-1])
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ RESULTS = Path(__file__).parent / "results"
 HEAD = """# Kills, cut journals and full disks
 
 `python -m benchmarks.kills` tries these again, seed 0. Workers and viewers are killed by SIGKILL at
-random moments. A full disk is a limit of the size of files (RLIMIT_FSIZE), at which writing fails.
+random moments; a prompt whose mask was there before that moment has no kill. A full disk is a limit of
+the size of files (RLIMIT_FSIZE), at which writing fails.
 
 | tried | times | survived | lost or leaked |
 |---|---|---|---|
@@ -90,11 +91,11 @@ def worker_kills(count: int) -> tuple[int, str]:
                 os.kill(runner.pid, signal.SIGKILL)
                 kills += 1
             try:
-                session.wait(120)
+                session.wait(1800)
             except MedVLMError:
                 again += 1
                 session.ask_again()
-                session.wait(120)
+                session.wait(1800)
         live, mask, labels = session.now.objects, session.mask, session.labels.copy()
     with nmv.SegmentationSession(volume, "embedded", "inline", ledger=session.ledger) as calm:
         calm.wait()
@@ -249,6 +250,7 @@ def main() -> None:
     def add(*cells: object) -> None:
         rows.append("| " + " | ".join(map(str, cells)) + " |")
         print(rows[-1], flush=True)
+        (RESULTS / "kills.md").write_text(HEAD + "\n".join(rows) + "\n", "utf-8")
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -260,7 +262,6 @@ def main() -> None:
     kills, lost = worker_kills(given.workers)
     add("worker killed, one kill a prompt", kills, kills, lost)
     add("viewer killed in a window", *viewer_kills(given.viewers))
-    (RESULTS / "kills.md").write_text(HEAD + "\n".join(rows) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

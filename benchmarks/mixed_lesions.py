@@ -11,13 +11,11 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
-from benchmarks.patients import Phantom, Scene
+from benchmarks.patients import Phantom, Scene, random_radius, tracer_scene
 from napari_medvlm.data.volume import Modality
 
-
-def _radius(rng: np.random.Generator, largest_mm: float) -> float:
-    """The radius of a sphere of at least 0.1 mL; its logarithm is uniform."""
-    return float(np.exp(rng.uniform(np.log(2.9), np.log(largest_mm))))
+SMALLEST_MM = 2.9
+"""The radius of a sphere of 0.1 mL."""
 
 
 def _painted(
@@ -46,7 +44,9 @@ def mottled_tumour(seed: int) -> Phantom:
     scene.image[brain & (scene.texture(9.0) > 1.8)] = 160
     for _ in range(int(rng.integers(2, 9))):
         scene.tube(scene.place(0.3), float(rng.uniform(0.8, 1.8)), 750)
-    truth = (scene.blob(scene.place(0.2), _radius(rng, 22), wobble=0.25) < 1) & brain
+    truth = (
+        scene.blob(scene.place(0.2), random_radius(rng, SMALLEST_MM, 22), wobble=0.25) < 1
+    ) & brain
     swollen = ndimage.distance_transform_edt(~truth, sampling=scene.fine) < rng.uniform(0, 10)
     scene.image[swollen & brain & ~truth] -= 70
     _painted(scene, truth, 370, float(rng.uniform(110, 350)), float(rng.uniform(0.1, 0.45)))
@@ -65,7 +65,9 @@ def organ_lesion(seed: int) -> Phantom:
     for _ in range(6):
         scene.tube(scene.place(0.25), float(rng.uniform(1.2, 3.0)), 150)
     scene.image[~organ] = np.minimum(scene.image[~organ], 90)
-    truth = (scene.blob(scene.place(0.2), _radius(rng, 22), wobble=0.2) < 1) & organ
+    truth = (
+        scene.blob(scene.place(0.2), random_radius(rng, SMALLEST_MM, 22), wobble=0.2) < 1
+    ) & organ
     sign = float(rng.choice([-1, 1]))
     _painted(scene, truth, 100, sign * float(rng.uniform(25, 80)), float(rng.uniform(0.0, 0.3)))
     return scene.scan(truth, blur_mm=0.7, noise=float(rng.uniform(7, 16)), bias=0.0,
@@ -75,11 +77,8 @@ def organ_lesion(seed: int) -> Phantom:
 def uptake(seed: int) -> Phantom:
     """A focus of tracer, at times with a cold centre, near organs that take up more or less."""
     rng = np.random.default_rng([10, seed])
-    edge = float(rng.choice([2.0, 3.0, 4.0]))
-    scene = Scene(rng, (48, 60, 60), (edge, edge, edge))
-    body = scene.ellipsoid(np.zeros(3), scene.size * [0.6, 0.42, 0.42])
-    scene.image[body] = 100 + 20 * scene.texture(12.0)[body]
-    at, radius = scene.place(0.2), float(np.exp(rng.uniform(np.log(5), np.log(24))))
+    scene = tracer_scene(rng, 60)
+    at, radius = scene.place(0.2), random_radius(rng, 5, 24)
     for _ in range(2):
         way = rng.normal(size=3)
         other = at + way / np.linalg.norm(way) * (radius + rng.uniform(18, 50))

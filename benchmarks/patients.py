@@ -102,8 +102,18 @@ class Scene:
         return array.reshape(-1, self.thick, *array.shape[1:]).mean(axis=1)
 
 
-def _radius(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+def random_radius(rng: np.random.Generator, low_mm: float, high_mm: float) -> float:
+    """A radius between two others, in mm; its logarithm is uniform."""
+    return float(np.exp(rng.uniform(np.log(low_mm), np.log(high_mm))))
+
+
+def tracer_scene(rng: np.random.Generator, width: int) -> Scene:
+    """A body of 48 slices of ``width`` squared voxels that takes up a little of a tracer."""
+    edge = float(rng.choice([2.0, 3.0, 4.0]))
+    scene = Scene(rng, (48, width, width), (edge, edge, edge))
+    body = scene.ellipsoid(np.zeros(3), scene.size * [0.6, 0.42, 0.42])
+    scene.image[body] = 100 + 20 * scene.texture(12.0)[body]
+    return scene
 
 
 def brain_tumour(seed: int) -> Phantom:
@@ -122,7 +132,7 @@ def brain_tumour(seed: int) -> Phantom:
     scene.image[brain & (scene.texture(8.0) > 2.1)] = 150
     for _ in range(int(rng.integers(4, 12))):
         scene.tube(scene.place(0.3), float(rng.uniform(0.8, 1.8)), 800)
-    radius = _radius(rng, 4, 22)
+    radius = random_radius(rng, 4, 22)
     distance = scene.blob(scene.place(0.2), radius)
     truth = (distance < 1) & brain
     level = 350 * rng.uniform(1.35, 2.2)
@@ -142,7 +152,7 @@ def lung_nodule(seed: int) -> Phantom:
     wall = scene.ellipsoid(np.zeros(3), np.array([80, 52, 48]))
     scene.image[:] = 30 + 40 * (scene.texture(6.0) > 0.3)
     scene.image[wall] = -860 + 25 * scene.texture(2.0)[wall]
-    radius = _radius(rng, 3, 15)
+    radius = random_radius(rng, 3, 15)
     at = scene.place(0.22)
     if rng.random() < 0.35:
         at[1] = np.sign(at[1] + 1e-9) * (50 - 0.6 * radius)
@@ -174,7 +184,7 @@ def liver_lesion(seed: int) -> Phantom:
     for _ in range(8):
         scene.tube(scene.place(0.25), float(rng.uniform(1.5, 3.5)), 150)
     scene.image[~organ] = np.minimum(scene.image[~organ], 110)
-    truth = (scene.blob(scene.place(0.18), _radius(rng, 5, 20)) < 1) & organ
+    truth = (scene.blob(scene.place(0.18), random_radius(rng, 5, 20)) < 1) & organ
     level = 105 + float(rng.choice([-55, -40, 45]))
     scene.image[truth] = level + 4 * scene.texture(2.5)[truth]
     return scene.scan(truth, blur_mm=0.8, noise=float(rng.uniform(8, 18)), bias=0.0,
@@ -189,7 +199,7 @@ def breast_lesion(seed: int) -> Phantom:
     scene.image[:] = 55 + 8 * scene.texture(2.0)
     gland = scene.texture(4.0) + scene.texture(9.0)
     scene.image += 35 * np.clip(gland - 0.8, 0, 1)
-    at, radius = scene.place(0.25), _radius(rng, 2.5, 10)
+    at, radius = scene.place(0.25), random_radius(rng, 2.5, 10)
     for k in range(6):
         start = at + rng.normal(0, 0.6 * radius, 3) if k < 2 else scene.place(0.4)
         scene.tube(start, float(rng.uniform(0.7, 1.5)), 130)
@@ -202,11 +212,8 @@ def breast_lesion(seed: int) -> Phantom:
 def hot_spot(seed: int) -> Phantom:
     """A focus of tracer in a blurred image, near an organ that takes up more."""
     rng = np.random.default_rng([5, seed])
-    edge = float(rng.choice([2.0, 3.0, 4.0]))
-    scene = Scene(rng, (48, 64, 64), (edge, edge, edge))
-    body = scene.ellipsoid(np.zeros(3), scene.size * [0.6, 0.42, 0.42])
-    scene.image[body] = 100 + 20 * scene.texture(12.0)[body]
-    at, radius = scene.place(0.2), _radius(rng, 6, 18)
+    scene = tracer_scene(rng, 64)
+    at, radius = scene.place(0.2), random_radius(rng, 6, 18)
     other = at + rng.normal(size=3) * [1, 1, 1] / 1.7 * (radius + 26)
     scene.image[scene.ellipsoid(other, np.full(3, 16.0))] = 900
     truth = scene.blob(at, radius, wobble=0.1) < 1
@@ -216,14 +223,14 @@ def hot_spot(seed: int) -> Phantom:
 
 
 def lymph_nodes(seed: int) -> Phantom:
-    """One of several nodes of the same intensity that touch, beside a muscle a little darker."""
+    """One of several nodes of the same intensity that touch, next to a muscle a little darker."""
     rng = np.random.default_rng([6, seed])
     thick, edge = float(rng.choice([1.5, 3.0])), float(rng.uniform(0.6, 0.9))
     scene = Scene(rng, (max(int(60 / thick), 14), 110, 110), (thick, edge, edge))
     scene.image[:] = -90 + 8 * scene.texture(3.0)
     muscle = scene.axes[1] > 14 + 0 * scene.image
     scene.image[muscle] = 45
-    radius = _radius(rng, 5, 11)
+    radius = random_radius(rng, 5, 11)
     truth = scene.blob(np.zeros(3), radius, wobble=0.06) < 1
     for angle in rng.uniform(0, 2 * np.pi, int(rng.integers(1, 4))):
         at = 1.75 * radius * np.array([0.3 * rng.normal(), np.sin(angle), np.cos(angle)])
@@ -241,7 +248,7 @@ def picture(seed: int) -> Phantom:
     scene.image[:] = 170 + 6 * scene.texture(4.0)
     for _ in range(5):
         scene.tube(scene.place(0.4) * [0, 1, 1], 1.5, 110)
-    truth = scene.blob(scene.place(0.2) * [0, 1, 1], _radius(rng, 8, 40)) < 1
+    truth = scene.blob(scene.place(0.2) * [0, 1, 1], random_radius(rng, 8, 40)) < 1
     scene.image[truth] = rng.uniform(80, 135) + 8 * scene.texture(3.0)[truth]
     volume, mask = scene.scan(truth, blur_mm=1.0, noise=6, bias=0.1, modality=Modality.PHOTO)
     return Volume(np.clip(volume.data, 0, 255).astype(np.uint8), volume.affine), mask

@@ -4,7 +4,8 @@ The series is made up: 512 x 512 pixels of 16 bits a slice, a file each. It is l
 package and by SimpleITK's ImageSeriesReader, in turns, each time in a process of its own that has
 imported its libraries before the clock starts; what is told is the median. Memory is the most that
 Linux saw resident in that process (``VmHWM``), libraries among it. The files were just written, so
-they come from the page cache, for both.
+they come from the page cache, for both. ``--against FOLDER --slices 600 --runs 7`` compares with
+another checkout of this package.
 
 From a PACS, an Orthanc on this machine is asked for the same series: this package fetches and reads
 it; on the other side dicomweb-client fetches it, and SimpleITK reads what was written.
@@ -126,6 +127,55 @@ def one(reader: str, source: str) -> dict[str, float]:
     return found
 
 
+def against(folder: Path, slices: int, pairs: int) -> str:
+    """Opening by this package and by another checkout of it, in alternating pairs.
+
+    Processor time of `read_volume` in a process of its own, which other work disturbs less than
+    the time of day; the ratio is the median of the pairs.
+    """
+    found: list[tuple[dict[str, float], dict[str, float]]] = []
+    with tempfile.TemporaryDirectory() as series:
+        write_series(Path(series), slices)
+        for _ in range(pairs):
+            before, now = (_opened(root, series) for root in (folder, Path(__file__).parents[1]))
+            assert before["sum"] == now["sum"]
+            found.append((before, now))
+    lines = ["| CPU before, s | CPU now, s | ratio | MB before | MB now |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {b['cpu']:.2f} | {n['cpu']:.2f} | {n['cpu'] / b['cpu']:.2f} | "
+        f"{b['peak_mb']:.0f} | {n['peak_mb']:.0f} |"
+        for b, n in found
+    ]
+    ratios = {
+        key: statistics.median(n[key] / b[key] for b, n in found) for key in ("cpu", "peak_mb")
+    }
+    lines.append(f"\nMedians: CPU {ratios['cpu']:.2f}, memory {ratios['peak_mb']:.3f}.")
+    return "\n".join(lines)
+
+
+def _opened(root: Path, series: str) -> dict[str, float]:
+    """Processor time and memory of opening a series by the package in `root`."""
+    command = [sys.executable, __file__, "--open", series]
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment, cwd=root)
+    opened: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return opened
+
+
+def open_series(series: str) -> dict[str, float]:
+    """Processor time of `read_volume` in this process, which has imported its libraries."""
+    import pydicom.pixels  # noqa: F401
+    import scipy  # noqa: F401
+    import SimpleITK  # noqa: F401
+
+    import napari_medvlm as nmv
+
+    start = time.process_time()
+    data = nmv.read_volume(Path(series)).data
+    cpu = time.process_time() - start
+    return {"sum": int(data[::50, 100, ::100].sum()), "cpu": cpu, "peak_mb": peak_mb()}
+
+
 NO_KEYRING = "keyring.backends.fail.Keyring"
 
 
@@ -166,7 +216,15 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--load", nargs=2, metavar=("READER", "SOURCE"), help="in this process")
     parser.add_argument("--disk", action="store_true", help="not from Orthanc; keep no figures")
+    parser.add_argument("--against", type=Path, metavar="FOLDER", help="another checkout")
+    parser.add_argument("--open", metavar="SERIES", help="in this process")
     given = parser.parse_args()
+    if given.open:
+        print(json.dumps(open_series(given.open)))
+        return
+    if given.against:
+        print(against(given.against, given.slices, given.runs))
+        return
     if given.load:
         total, seconds = load(*given.load)
         print(json.dumps({"sum": total, "seconds": seconds, "peak_mb": peak_mb()}))

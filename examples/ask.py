@@ -15,7 +15,7 @@ from typing import Any
 import napari
 import numpy as np
 
-from examples.window import settle, wait_until
+from examples.window import open_brain, settle, wait_until
 
 OUT = Path("demo")
 VENTRICLES = "Which lateral ventricle is larger, and by how much?"
@@ -94,11 +94,7 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     with TemporaryDirectory() as folder:
         install_model(Path(folder))
-        viewer = napari.Viewer(title="napari-medvlm: questions")
-        viewer.window.resize(1560, 1000)
-        viewer.open_sample("napari-medvlm", "mni152")
-        _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Ask")
-        wait_until(lambda: dock.session is not None)
+        viewer, dock = open_brain("napari-medvlm: questions", "Ask", 1560, 1000)
         add_ventricles(viewer, dock.session.volume)
         measured(viewer, dock)
         described(viewer, dock)

@@ -13,7 +13,7 @@ from typing import Any
 import napari
 import numpy as np
 
-from examples.window import settle, wait_until
+from examples.window import open_brain, settle, wait_until
 from napari_medvlm import write_mask
 from napari_medvlm.layers.orientation import go_to
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
@@ -27,11 +27,7 @@ OUT = Path("demo")
 def main(stay: bool) -> None:
     """Show the brain, click twice, look at it from all sides."""
     OUT.mkdir(exist_ok=True)
-    viewer = napari.Viewer(title="napari-medvlm demo")
-    viewer.window.resize(1500, 940)
-    viewer.open_sample("napari-medvlm", "mni152")
-    _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Segment")
-    wait_until(lambda: dock.session is not None)
+    viewer, dock = open_brain("napari-medvlm demo", "Segment", 1500, 940)
     dock.tools.choose(Tool.POINT)
     for index in CLICKS:
         click(viewer, dock, index)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import napari
-
-from examples.window import settle, wait_until
+from examples.window import open_brain, settle, wait_until
 from napari_medvlm.layers.orientation import Plane, show_plane
 
 OUT = Path("demo")
@@ -24,11 +22,7 @@ Possible small lesion of the left hippocampus. No midline shift."""
 def main() -> None:
     """Ask, look at the three planes, then read a report."""
     OUT.mkdir(exist_ok=True)
-    viewer = napari.Viewer(title="napari-medvlm: words")
-    viewer.window.resize(1500, 940)
-    viewer.open_sample("napari-medvlm", "mni152")
-    _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Ground")
-    wait_until(lambda: dock.session is not None)
+    viewer, dock = open_brain("napari-medvlm: words", "Ground", 1500, 940)
     dock.phrases.set_phrases(PHRASES)
     dock.ground()
     wait_until(lambda: not dock.session.pending)

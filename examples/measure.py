@@ -16,7 +16,7 @@ from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.convert import volume_of
 
 OUT = Path("demo")
-STRUCTURE = "left putamen"
+STRUCTURE = "left lateral ventricle"
 BY_NAME, _, MEASUREMENTS = range(3)
 
 

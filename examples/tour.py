@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from examples.demo import CLICKS
-from examples.window import settle, wait_until
+from examples.demo import CLICKS, click
+from examples.window import hide_times, open_brain, open_dock, settle, wait_until
 from napari_medvlm.layers.orientation import go_to
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 
@@ -46,7 +46,9 @@ class Frames:
             outline = [(tip[0] + x, tip[1] + y) for x, y in POINTER]
             draw.polygon(outline, fill="white", outline="black")
         font = ImageFont.load_default(CAPTION_PX)
-        middle = image.width // 3, image.height - 3 * CAPTION_PX
+        canvas = self.viewer.window._qt_viewer.canvas.native
+        corner = canvas.mapTo(canvas.window(), canvas.rect().topLeft())
+        middle = corner.x() + canvas.width() // 2, corner.y() + 3 * CAPTION_PX
         box = draw.textbbox(middle, caption, font=font, anchor="mm")
         draw.rectangle((box[0] - 12, box[1] - 8, box[2] + 12, box[3] + 8), fill="black")
         draw.text(middle, caption, font=font, anchor="mm", fill="white")
@@ -78,22 +80,16 @@ class Frames:
 def main() -> None:
     """Click twice, ask, and write the frames."""
     OUT.mkdir(exist_ok=True)
-    viewer = napari.Viewer(title="napari-medvlm")
-    viewer.window.resize(1366, 768)
-    viewer.open_sample("napari-medvlm", "mni152")
-    _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Segment")
-    wait_until(lambda: dock.session is not None)
+    viewer, dock = open_brain("napari-medvlm", "Segment", 1366, 768)
     dock.tools.choose(Tool.POINT)
     frames = Frames(viewer)
-    first, second = (dock.session.volume.grid.to_world(index) for index in CLICKS)
-    go_to(viewer, first)
+    first, second = CLICKS
+    go_to(viewer, dock.session.volume.grid.to_world(first))
     frames.take("Open an image", 1.0)
-    click(viewer, dock, first, frames, "Click: a 3D mask")
-    go_to(viewer, second)
-    click(viewer, dock, second, frames, "Correct it with another click")
+    show_click(viewer, dock, first, frames, "Click: a 3D mask")
+    show_click(viewer, dock, second, frames, "Correct it with another click")
     dock.session.edit_object(1, name=NAME)
-    _, asking = viewer.window.add_plugin_dock_widget("napari-medvlm", "Ask")
-    wait_until(lambda: asking.session is not None)
+    asking = open_dock(viewer, "Ask")
     ask(asking, frames)
     frames.save(OUT / "tour.gif")
     for opened in (asking, dock):
@@ -101,14 +97,14 @@ def main() -> None:
     viewer.close()
 
 
-def click(
-    viewer: napari.Viewer, dock: Any, at_mm: NDArray[Any], frames: Frames, caption: str
+def show_click(
+    viewer: napari.Viewer, dock: Any, index: tuple[int, int, int], frames: Frames, caption: str
 ) -> None:
-    """Put a point, as a click of the mouse does, and show the mask that comes of it."""
+    """Show the pointer at a voxel, click there, and show the mask."""
+    at_mm = dock.session.volume.grid.to_world(index)
+    go_to(viewer, at_mm)
     frames.take(caption, 0.8, at_mm)
-    points = viewer.layers.selection.active
-    points.add(points.world_to_data(at_mm))
-    wait_until(lambda: not dock.session.pending_prompts())
+    click(viewer, dock, index)
     frames.take(caption, 1.6, at_mm)
 
 
@@ -121,6 +117,8 @@ def ask(dock: Any, frames: Frames) -> None:
     dock.ask()
     wait_until(lambda: len(dock.session.active.turns) > before and not dock.session.pending)
     print(dock.session.active.turns[-1].answer.text)
+    settle()
+    hide_times(dock)
     frames.take("The answer is measured", 2.7)
 
 

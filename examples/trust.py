@@ -97,7 +97,7 @@ def main() -> None:
 
 def checked(viewer: napari.Viewer, dock: Any, backend: str) -> None:
     """Ask a model, run the checks of its answer, and keep a picture."""
-    from napari_medvlm.widgets.checks.panel import TrustFold
+    from napari_medvlm.widgets.checks.fold import TrustFold
 
     session = dock.session
     session.new()

@@ -113,7 +113,15 @@ def follow(  # noqa: PLR0913  # one for each option
                 other_patient=other_patient, backend=backend, model=model, device=device,
                 dates=days, nodes=nodes, backtest=not no_backtest, progress=progress,
             )  # fmt: skip
-        print_result(result.to_json(), as_json, lambda: _text(result))
+        read_notes = (
+            *now.notes,
+            *before.notes,
+            *lesions.notes,
+            *(present.notes if present else ()),
+        )
+        document = result.to_json()
+        document["notes"] = list(dict.fromkeys((*document["notes"], *read_notes)))
+        print_result(document, as_json, lambda: _text(result))
         writes: list[Callable[[], object]] = []
         if out is not None:
             writes.append(lambda: result.write_csv(out))

@@ -68,7 +68,7 @@ def prepare(  # noqa: PLR0913  # one for each option
             "slices": slices,
             "computed": done.computed,
             "seconds": seconds,
-            "notes": list(done.notes),
+            "notes": [*volume.notes, *done.notes],
         }
         message = f"{slices} slices prepared, {done.computed} new; {seconds} s"
         print_result(summary, as_json, lambda: "\n".join([message, *done.notes]))

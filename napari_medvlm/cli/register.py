@@ -80,7 +80,8 @@ def register(  # noqa: PLR0913  # one for each option
                 typer.echo(printable(note), err=True)
         if out is not None:
             write_image(out, Volume(prior_on_current(pairing, now.grid, before), now.affine))
-        print_result(summary(pairing), as_json, lambda: _text(pairing))
+        result = summary(pairing, (*now.notes, *before.notes))
+        print_result(result, as_json, lambda: _text(pairing))
 
 
 Prior = Annotated[
@@ -126,8 +127,8 @@ def read_prior(
     return prior, pairing
 
 
-def summary(pairing: Pairing) -> dict[str, Any]:
-    """A pairing as JSON has it."""
+def summary(pairing: Pairing, read_notes: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A pairing as JSON has it, with the notes on how its images were read; each note once."""
     return {
         "kind": pairing.kind.value,
         "affine_mm": pairing.affine_mm.tolist(),
@@ -135,7 +136,7 @@ def summary(pairing: Pairing) -> dict[str, Any]:
         "metric_after": pairing.metric_after,
         "overlap": pairing.overlap,
         "seconds": round(pairing.seconds, 2),
-        "notes": list(pairing.notes),
+        "notes": list(dict.fromkeys((*pairing.notes, *read_notes))),
     }
 
 

@@ -15,6 +15,7 @@ from napari_medvlm.data.geometry.display import display_grid, patient_axes
 from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.layers.display.overlay_text import add_panel
 from napari_medvlm.layers.evidence_layer import EvidenceLayer
 from napari_medvlm.layers.orientation import (
     Plane,
@@ -217,6 +218,7 @@ class AnswerLayers:
         self._overlay.text = "\n".join(
             part for part in (self._story if self._visible else "", describe(self.viewer)) if part
         )
+        add_panel(self._overlay)
         self._overlay.visible = True
 
     @property

@@ -143,7 +143,10 @@ class MaskLayer:
             go_to(self.viewer, nearest.tolist())
 
     def release(self) -> None:
-        """Let the user edit the layer, which is then theirs; called when the session ends."""
+        """Let the user edit the layer, which is then theirs; called when the session ends.
+
+        Without an object there is nothing to edit: the layer is removed.
+        """
         layer = self._layer
         if layer is None or layer not in self.viewer.layers:
             return
@@ -154,6 +157,9 @@ class MaskLayer:
         layer.events.selected_label.disconnect(self._on_selected)
         for key in _undo_keys():
             layer.bind_key(key, None, overwrite=True)
+        if not self.session.now.objects:
+            self.viewer.layers.remove(layer)
+            return
         layer.editable = False  # which ends napari's own history of the session's strokes
         layer.editable = True
 

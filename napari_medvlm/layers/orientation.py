@@ -13,6 +13,7 @@ from napari_medvlm.data.geometry.grid import index_corners, world_bounds
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.convert import KEY, role
+from napari_medvlm.layers.display.overlay_text import add_panel
 from napari_medvlm.layers.views.linked import linked_views
 
 if TYPE_CHECKING:
@@ -73,10 +74,11 @@ def name_axes(viewer: Viewer) -> None:
     """
     if viewer.dims.ndim < 3:
         return
-    if _has_sides(viewer):
+    if has_sides(viewer):
         extra = viewer.dims.axis_labels[: max(viewer.dims.ndim - 3, 0)]
         viewer.dims.axis_labels = (*extra, "S", "P", "L")
         viewer.canvas.overlays.axes.visible = True
+    add_panel(viewer.canvas.overlays.text)
     viewer.canvas.overlays.text.visible = True
     viewer.canvas.overlays.text.text = describe(viewer)
 
@@ -86,7 +88,7 @@ def describe(viewer: Viewer) -> str:
 
     Empty if nothing is open that has three axes and sides of a patient.
     """
-    if viewer.dims.ndim < 3 or not _has_sides(viewer):
+    if viewer.dims.ndim < 3 or not has_sides(viewer):
         return ""
     if viewer.dims.ndisplay == 3:
         return "3D"
@@ -104,7 +106,7 @@ def image_volumes(viewer: Viewer) -> tuple[Volume, ...]:
     return tuple(v for v in (own.get("volume") for own in images) if isinstance(v, Volume))
 
 
-def _has_sides(viewer: Viewer) -> bool:
+def has_sides(viewer: Viewer) -> bool:
     """Whether an image has the planes of a patient, or was opened by another reader."""
     volumes = image_volumes(viewer)
     return not volumes or any(volume.has_planes for volume in volumes)

@@ -98,8 +98,8 @@ class SessionLayers:
         """Take the layers of prompts away; the masks stay as an ordinary labels layer."""
         self._picking.close()
         self._size_scroll.close()
-        self.mask.release()
         self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self.mask.release()
         for event in (self.viewer.dims.events.point, self.viewer.dims.events.order):
             event.disconnect(self._on_view)
         self.viewer.dims.events.ndisplay.disconnect(self._on_view)

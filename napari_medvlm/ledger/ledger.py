@@ -37,6 +37,9 @@ from napari_medvlm.ledger.repair import repaired
 from napari_medvlm.ledger.serialization import json_of
 from napari_medvlm.ledger.state import LedgerState, LiveObject
 
+STORED_EVERY = 64
+"""Entries from one stored state to the next; states between are computed from the entries."""
+
 
 class Ledger:
     """All records about one image.
@@ -64,8 +67,10 @@ class Ledger:
         self.damage = ""
         self._records: list[Record] = []
         self._entries: list[Entry] = []
-        self._moments = [LedgerState()]
         self._cursor = 0
+        self._now = LedgerState()
+        self._states: dict[int, LedgerState] = {0: self._now}
+        self._block: tuple[int, list[LedgerState]] = (0, [self._now])
         self._predicted: dict[tuple[int, int], Predicted] = {}
         self._last_serial = 0
         self._last_prompt_id = 0
@@ -101,7 +106,7 @@ class Ledger:
     @property
     def now(self) -> LedgerState:
         """What is live."""
-        return self._moments[self._cursor]
+        return self._now
 
     @property
     def can_undo(self) -> bool:
@@ -134,7 +139,7 @@ class Ledger:
                 high = middle
         if low == self._cursor or self._entries[low].serial != serial:
             raise KeyError(serial)
-        return self._moments[low + 1]
+        return self._state(low + 1)
 
     def predicted(self, object_id: int, serial: int) -> Predicted | None:
         """The last prediction recorded for an object as it was at an entry."""
@@ -238,6 +243,36 @@ class Ledger:
         """The JSON of the first line of a journal; each record follows as a line."""
         return json_of(SessionHeader(image=self.image))
 
+    def _state(self, count: int) -> LedgerState:
+        """What was live after the first ``count`` entries, live or undone."""
+        start = count - count % STORED_EVERY
+        if self._block[0] != start:
+            self._block = start, [self._states[start]]
+        states = self._block[1]
+        while len(states) <= count - start:
+            states.append(states[-1].after(self._entries[start + len(states) - 1]))
+        return states[count - start]
+
+    def _store_state(self) -> None:
+        """Store what is live now: in the block of the latest states, or as the start of one."""
+        start, states = self._block
+        if self._cursor % STORED_EVERY == 0:
+            self._states[self._cursor] = self._now
+            self._block = self._cursor, [self._now]
+        elif self._cursor == start + len(states):
+            states.append(self._now)
+
+    def _drop_undone(self) -> None:
+        """Remove the undone entries, and the states after them."""
+        if self._cursor == len(self._entries):
+            return
+        del self._entries[self._cursor :]
+        self._states = {n: state for n, state in self._states.items() if n <= self._cursor}
+        start, states = self._block
+        del states[max(self._cursor - start, 0) + 1 :]
+        if start > self._cursor:
+            self._block = 0, [self._states[0]]
+
     def _move(self, to: int) -> CursorMoved:
         moved = CursorMoved(to=to)
         self._take(moved)
@@ -248,19 +283,19 @@ class Ledger:
             case Entry():
                 if record.serial <= self._last_serial:
                     raise IndexError(record.serial)
-                moment = self._moments[self._cursor].after(record)
-                del self._entries[self._cursor :]
-                del self._moments[self._cursor + 1 :]
+                now = self._now.after(record)
+                self._drop_undone()
                 self._entries.append(record)
-                self._moments.append(moment)
                 self._cursor += 1
+                self._now = now
+                self._store_state()
                 self._last_serial = record.serial
                 added = (e.prompt_id for e in record.events if isinstance(e, PromptAdded))
                 self._last_prompt_id = max(self._last_prompt_id, *added, 0)
             case CursorMoved():
                 if not 0 <= record.to <= len(self._entries):
                     raise IndexError(record.to)
-                self._cursor = record.to
+                self._cursor, self._now = record.to, self._state(record.to)
             case Predicted():
                 self._predicted[record.object_id, record.serial] = record
             case _:  # other records change no object

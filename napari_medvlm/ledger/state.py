@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import cast
 
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.prompts import InitialMask, Prompt
@@ -107,17 +108,18 @@ class LedgerState:
 
     def after(self, entry: Entry) -> LedgerState:
         """The state after an entry."""
-        moment = self
+        state = LedgerState(dict(self.objects), self.overlap)  # one copy for all events
         for event in entry.events:
-            moment = _apply(moment, event, entry)
-        return moment
+            state = _apply(state, event, entry)
+        return state
 
 
-def _apply(moment: LedgerState, event: Event, entry: Entry) -> LedgerState:
-    objects, serial = dict(moment.objects), entry.serial
+def _apply(state: LedgerState, event: Event, entry: Entry) -> LedgerState:
+    """The state after an event; the objects of ``state`` are changed in place."""
+    objects, serial = cast("dict[int, LiveObject]", state.objects), entry.serial
     match event:
         case OverlapChosen():
-            return replace(moment, overlap=event.overlap)
+            return replace(state, overlap=event.overlap)
         case ObjectAdded():
             created = (serial, entry.time)
             new = LiveObject(event.object, created, changed=serial, prompted=serial)
@@ -131,17 +133,19 @@ def _apply(moment: LedgerState, event: Event, entry: Entry) -> LedgerState:
         case MaskEdited():
             objects[event.object_id] = _edited(objects[event.object_id], event, serial)
         case PromptChanged() | PromptRemoved():
-            owner = moment.owner(event.prompt_id)
+            owner = state.owner(event.prompt_id)
             objects[owner.info.id] = _with_other_prompts(owner, event, serial)
-    return replace(moment, objects=objects)
+    return state
 
 
 def _prompted(owner: LiveObject, event: PromptAdded, serial: int) -> LiveObject:
     """The object after a prompt was added."""
     prompts = {**owner.prompts, event.prompt_id: event.prompt}
     grown = replace(owner, prompts=prompts, changed=serial, prompted=serial)
-    before = () if isinstance(event.prompt, InitialMask) else owner.appended
-    return replace(grown, appended=(*before, (serial, len(grown.current()))))
+    if isinstance(event.prompt, InitialMask):
+        return replace(grown, appended=((serial, 1),))
+    count = owner.appended[-1][1] if owner.appended else 0
+    return replace(grown, appended=(*owner.appended, (serial, count + 1)))
 
 
 def _with_other_prompts(

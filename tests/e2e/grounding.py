@@ -19,8 +19,8 @@ class Asker:
 
     def sees_from(self, score):
         """Move the slider and wait until it has rested."""
-        self.dock.threshold.setValue(score)
-        self.waits(lambda: not self.dock._filter_due.isActive())
+        self.dock.filters.threshold.setValue(score)
+        self.waits(lambda: not self.dock.filters.is_due)
 
     def asks(self, *phrases):
         self.dock.phrases.set_phrases(list(phrases))

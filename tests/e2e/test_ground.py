@@ -183,16 +183,16 @@ def clip(tmp_path_factory):
 def test_of_overlapping_boxes_only_the_best_is_shown_below_a_limit(asker):
     asker.asks("liver", "livr")
     dock = asker.dock
-    assert dock.overlap.isHidden()
+    assert dock.filters.overlap.isHidden()
     located = dock.session.located["liver"]
     (region,) = located.grounding.regions
     weaker = replace(region, score=0.4)
     two = replace(located, grounding=replace(located.grounding, regions=(weaker, region)))
     dock.session._located["liver"] = two
-    dock.overlap.changed.emit()
+    dock.filters.overlap.changed.emit()
     asker.waits(lambda: len(asker.layer("found boxes").data) == 3)
-    assert not dock.overlap.isHidden()
-    dock.overlap.slider.setValue(0.5)
+    assert not dock.filters.overlap.isHidden()
+    dock.filters.overlap.slider.setValue(0.5)
     asker.waits(lambda: len(asker.layer("found boxes").data) == 2)
     assert {row[0]: row[1] for row in asker.rows()}["liver"] != "0.40"
 
@@ -218,14 +218,14 @@ def test_a_heatmap_lies_on_the_image_and_says_what_was_looked_at(asker, clip):
     dock.table.setCurrentItem(dock.table.topLevelItem(0))
     assert "Prompt:" in dock.details.text()
     assert "1 slice" in dock.details.text()
-    dock.heatmap_threshold.slider.setValue(0.6)
+    dock.filters.heatmap_threshold.slider.setValue(0.6)
     asker.waits(lambda: asker.layer("found masks") is not None)
     regions = dock.session.grounding.regions
-    limit = dock.heatmap_threshold.slider.value()
+    limit = dock.filters.heatmap_threshold.slider.value()
     wanted = np.any([region.heatmap.full() >= limit for region in regions], axis=0)
     assert_array_equal(np.asarray(asker.layer("found masks").data) > 0, wanted)
     assert wanted.any()
-    dock.heatmap_threshold.slider.setValue(0)
+    dock.filters.heatmap_threshold.slider.setValue(0)
     asker.waits(lambda: asker.layer("found masks") is None)
 
 

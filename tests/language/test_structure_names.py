@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_medvlm.backends.embedded.atlas.structures import structures
 from napari_medvlm.data.errors import SettingsError
-from napari_medvlm.language.normalize import words_of
+from napari_medvlm.language.normalize import listed_names, words_of
 from napari_medvlm.language.structure_names import Match, Names, Synonyms
 from napari_medvlm.language.yaml_tables import HERE
 
@@ -319,3 +319,20 @@ def test_no_synonym_holds_a_word_for_a_side() -> None:
     sheet = yaml.safe_load((HERE / "synonyms.yaml").read_text("utf-8"))
     texts = [text for name, others in sheet["structures"].items() for text in (name, *others)]
     assert [text for text in texts if words_of(text).sides] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("liver, spleen and aorta", ["liver", "spleen", "aorta"]),
+        ("liver, spleen, and the aorta", ["liver", "spleen", "aorta"]),
+        ("putamen and caudate on the left", ["left putamen", "left caudate"]),
+        ("putamen and caudate on both sides", ["both putamen", "both caudate"]),
+        ("left thalamus and right putamen", ["left thalamus", "right putamen"]),
+        ("left putamen and caudate", ["left putamen and caudate"]),
+        ("and liver", ["and liver"]),
+        ("thalamus", ["thalamus"]),
+    ],
+)
+def test_names_in_a_list_have_their_own_side_or_the_one_behind_all(text, names):
+    assert listed_names(text) == names

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from napari_medvlm.data.errors import CannotSave, SessionFileError
 from napari_medvlm.data.prompts import Point
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal, new_journal, resumable
-from napari_medvlm.ledger.ledger import Ledger
+from napari_medvlm.ledger.ledger import STORED_EVERY, Ledger
 from napari_medvlm.ledger.records import (
     ImageReference,
     ObjectAdded,
@@ -20,6 +21,7 @@ from napari_medvlm.ledger.records import (
     Predicted,
     PromptAdded,
 )
+from napari_medvlm.ledger.state import LedgerState
 
 VOLUME = Volume(np.arange(60.0).reshape(3, 4, 5), name="phantom")
 
@@ -243,3 +245,34 @@ def test_a_full_disk_is_told_once_and_what_was_said_is_written_later(home, monke
     assert journal.flush()
     journal.close()
     assert Ledger.load(path).records == ledger.records
+
+
+def test_states_between_the_stored_ones_equal_those_of_the_entries_in_order():
+    ledger, rng, states = Ledger.of(VOLUME), random.Random(0), [LedgerState()]
+    info = ObjectInfo(id=1, name="a", color="#ffffff")
+    for step in range(4 * STORED_EVERY):
+        if rng.random() < 0.3 and ledger.can_undo:
+            for _ in range(rng.randint(1, 5 if step % 50 else STORED_EVERY + 5)):
+                if ledger.can_undo:
+                    ledger.undo()
+            if ledger.can_redo and rng.random() < 0.5:
+                ledger.redo()
+        count = len(ledger.entries)
+        assert ledger.now == states[count]
+        events = [ObjectAdded(object=info)] if not states[count].objects else []
+        prompt = PromptAdded(
+            object_id=1, prompt_id=ledger.next_prompt_id(), prompt=point(step % 3, 1, 1)
+        )
+        entry = ledger.append(*events, prompt)
+        states = [*states[: count + 1], states[count].after(entry)]
+    for entry, state in zip(ledger.entries, states[1:], strict=True):
+        assert ledger.moment(entry.serial) == state
+    again = Ledger(ledger.image, ledger.records)
+    assert again.now == states[-1]
+
+
+def test_the_states_of_many_prompts_share_memory():
+    """Each state has a dictionary of its own: those of all entries would grow as their square."""
+    ledger = ledger_with([point(1, 1, 1)] * 1000)
+    held = {id(state) for state in (*ledger._states.values(), *ledger._block[1])}
+    assert len(held) <= 1001 // STORED_EVERY + STORED_EVERY + 1

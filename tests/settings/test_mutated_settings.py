@@ -10,7 +10,8 @@ from napari_medvlm.backends.models import adapters, network_plans, registry, tra
 from napari_medvlm.backends.models.resolve import resolve
 from napari_medvlm.io.archive.servers import servers
 from napari_medvlm.io.label_images import read_names
-from napari_medvlm.sessions.cases.case_store import CaseBook, cases_in_table
+from napari_medvlm.sessions.cases.case_sources import cases_in_table
+from napari_medvlm.sessions.cases.case_store import CaseBook
 from napari_medvlm.settings import allowed_hosts, chosen_models, verified_models
 from tests.mutations import ends_with_a_sentence, mutated, mutated_json
 

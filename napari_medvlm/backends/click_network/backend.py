@@ -32,6 +32,9 @@ from napari_medvlm.data.volume import Volume
 NETWORK = Path(__file__).with_name("network.onnx")
 """The network: ``channels`` (B, 8, N, N, N) to ``logits`` (B, N, N, N) and ``score`` (B,)."""
 
+THREADS = 2
+"""The masks are the same with any number."""
+
 
 class ClickNetworkBackend(Backend):
     """A 3D network learned from synthetic volumes, joined with the embedded method's regions.
@@ -65,7 +68,8 @@ class ClickNetworkBackend(Backend):
 
         path = NETWORK if model is None else Path(model)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers = ["CPUExecutionProvider"]
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=providers)

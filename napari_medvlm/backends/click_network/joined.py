@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,17 +11,17 @@ from napari_medvlm.backends.click_network.constraints import corrected_all
 from napari_medvlm.backends.click_network.crops import Floats
 from napari_medvlm.backends.click_network.gestures import Box, Gesture, Line, Point, Stroke
 from napari_medvlm.backends.click_network.segmenter import Predict, Segmenter
-from napari_medvlm.backends.embedded.proposals.click import LARGEST_MM3
+from napari_medvlm.backends.embedded.proposals.click import LARGEST_MM3, proposals
 from napari_medvlm.backends.embedded.proposals.correcting import depth_at
 from napari_medvlm.backends.embedded.proposals.forest import expected_dice
+from napari_medvlm.backends.embedded.proposals.scoring import score
 from napari_medvlm.backends.embedded.proposals.sources import DRAW, Start, middle_rated, rated
-from napari_medvlm.backends.embedded.proposals.starting import clicked
 from napari_medvlm.backends.embedded.segmentation.pyramid import Levels
 from napari_medvlm.backends.embedded.segmentation.seeds import EmbeddedPrompts, Seed
 from napari_medvlm.data.geometry.grid import Index
 
-SPREAD_NETWORK, SPREAD_REGIONS = 0.3, 0.1
-"""Differences of a score at which a candidate counts 1/e."""
+SPREAD = 0.3
+"""Difference of the totals at which a mask of the network counts 1/e."""
 STARTS, CORRECTIONS = 3, 2
 """So many masks of the network compete at a first point and at a correction."""
 START_MARGIN = 0.05
@@ -39,8 +39,6 @@ SLICES = 4
 
 class NetworkSource:
     """Chooses between the mask of the embedded method and those of the network.
-
-    The best region around the click takes part in the comparison, but is not chosen.
 
     Parameters
     ----------
@@ -63,17 +61,17 @@ class NetworkSource:
         seed = start.seed
         if not self._suited or large or seed is None or len(seed.voxels) > 1:
             return start
-        regions = [start.mask]
-        if start.tissue:
-            regions.append(clicked(self._levels, seed))
-            own, near = (rated(self._levels, mask, seed)[0] for mask in regions)
-            if own < near - DRAW:
-                return start  # flat inside, with the click in its middle: not a matter of quality
+        if start.tissue and self._is_flat(start.mask, seed):
+            return start
         network = self._segmenter.alternatives(gestures_of((), [seed]), most=STARTS)
-        candidates = self._candidates(regions, network, seed)
+        candidates = self._candidates(start.mask, network, lambda m: self._expected(m, seed))
         best = candidates[best_of(candidates, START_MARGIN)]
-        # Between its own masks the embedded method has chosen already.
         return Start(best.mask, seed) if best.network else start
+
+    def _is_flat(self, mask: Bools, seed: Seed) -> bool:
+        """Whether a region was taken for being flat inside although the near one scores higher."""
+        near = proposals(self._levels, seed.voxels)
+        return bool(near) and rated(self._levels, mask, seed)[0] < score(near[0].measures) - DRAW
 
     def change(self, prompts: EmbeddedPrompts, before: Bools, after: Bools) -> Bools:
         """The mask after the newest seed, which contradicts the mask before.
@@ -100,7 +98,7 @@ class NetworkSource:
         if not pairs:
             return after
         seed = next((s for s in prompts.seeds if s.positive), None)
-        candidates = self._candidates([after], pairs, seed)
+        candidates = self._candidates(after, pairs, lambda m: self._score(m, seed))
         return candidates[best_of(candidates, MARGIN)].mask
 
     def _largest_change(self, before: Bools, after: Bools, newest: Seed) -> float:
@@ -116,29 +114,31 @@ class NetworkSource:
 
     def _candidates(
         self,
-        regions: Sequence[Bools],
+        region: Bools,
         network: Sequence[tuple[Bools, float]],
-        seed: Seed | None,
+        quality: Callable[[Bools], float],
     ) -> list[Candidate]:
-        qualities = [self._quality(mask, seed) for mask in regions]
-        best = max(qualities)
-        shares = [float(np.exp((q - best) / SPREAD_REGIONS)) for q in qualities]
-        candidates = [
-            Candidate(mask, q, share, network=False)
-            for mask, q, share in zip(regions, qualities, shares, strict=True)
-        ]
+        """The mask of the embedded method, then those of the network."""
+        candidates = [Candidate(region, quality(region), 1.0, network=False)]
         highest = max(total for _, total in network)
         for mask, total in network:
-            share = float(np.exp((total - highest) / SPREAD_NETWORK))
-            candidates.append(Candidate(mask, self._quality(mask, seed), share, network=True))
+            share = float(np.exp((total - highest) / SPREAD))
+            candidates.append(Candidate(mask, quality(mask), share, network=True))
         return candidates
 
-    def _quality(self, mask: Bools, seed: Seed | None) -> float:
+    def _expected(self, mask: Bools, seed: Seed) -> float:
+        """The Dice that the trees of first clicks expect."""
+        if not mask.any():
+            return -1.0
+        return float(expected_dice(rated(self._levels, mask, seed)[1][None])[0])
+
+    def _score(self, mask: Bools, seed: Seed | None) -> float:
+        """The score of a corrected mask, of which the trees know nothing."""
         if not mask.any():
             return -1.0
         if seed is None:
             return middle_rated(self._levels, mask)
-        return float(expected_dice(rated(self._levels, mask, seed)[1][None])[0])
+        return rated(self._levels, mask, seed)[0]
 
 
 def gestures_of(

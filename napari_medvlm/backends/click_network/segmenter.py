@@ -19,6 +19,8 @@ from napari_medvlm.backends.click_network.constraints import (
 from napari_medvlm.backends.click_network.crops import (
     Crop,
     Floats,
+    box_above,
+    put,
     take,
     take_mask,
 )
@@ -79,6 +81,7 @@ class Segmenter:
         self._predict, self._voxels, self._local = predict, voxels, local
         self._mask = np.zeros(image.shape, bool) if start is None else start.copy()
         self._excluded = excluded
+        self._refines = start is None
         self.proposals: list[Proposal] = []
 
     def segment(self, gestures: Sequence[Gesture]) -> NDArray[np.bool_]:
@@ -112,6 +115,7 @@ class Segmenter:
 
     def _valued(self, gestures: Sequence[Gesture], sizes: int = len(EDGES_MM)) -> list[float]:
         """Propose a mask in each crop, of at most so many sizes; the totals of the proposals."""
+        self._refines = not self._mask.any()  # the border of a correction is left to the network
         crops = self._crops(gestures)
         if sizes < len(crops):
             extents = zip(bounding_box(self._mask), self._spacing, strict=True)
@@ -126,8 +130,13 @@ class Segmenter:
     def mask_of(self, proposal: Proposal, gestures: Sequence[Gesture]) -> NDArray[np.bool_]:
         """A proposal on the grid of the image, with the points as hard constraints."""
         mask = np.zeros(self._image.shape, bool)
-        box, part = refined(self._image, proposal.probabilities, proposal.crop, self._spacing)
-        mask[box] = part
+        parts = (proposal.probabilities, proposal.crop)
+        if not self._refines:
+            box = box_above(parts[0], 0.5, parts[1], self._image.shape, self._spacing)
+            mask[box] = put(*parts, box, self._spacing) > 0.5
+        else:
+            box, part = refined(self._image, *parts, self._spacing)
+            mask[box] = part
         for gesture in gestures:
             if isinstance(gesture, Point | Stroke):
                 mask[voxel_index(gesture)] = gesture.positive

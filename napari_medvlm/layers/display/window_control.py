@@ -12,6 +12,7 @@ from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.volume import Modality, Volume, Window
 from napari_medvlm.data.window_presets import windows
 from napari_medvlm.layers.convert import KEY, is_image
+from napari_medvlm.layers.display.overlay_text import add_panel
 from napari_medvlm.layers.display.window_history import WindowHistory
 
 if TYPE_CHECKING:
@@ -183,6 +184,7 @@ class WindowControl:
         overlays = self.viewer.canvas.overlays
         if OVERLAY not in overlays:
             overlays[OVERLAY] = TextOverlay(position="top_left")
+            add_panel(overlays[OVERLAY])
         return overlays[OVERLAY]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.convert import layer_data
+from napari_medvlm.layers.display.overlay_text import add_panel
 from napari_medvlm.layers.orientation import describe, name_axes, orient
 from napari_medvlm.layers.views.crosshair import Crosshair
 from napari_medvlm.layers.views.linked import SliderLink, linked_views
@@ -123,6 +124,7 @@ class PriorView:
 
     def _describe(self, _: object = None) -> None:
         overlay = self.model.canvas.overlays.text
+        add_panel(overlay)
         overlay.font_size, overlay.position = 8, "top_left"
         overlay.text = "Prior," + describe(self.model).partition("\n")[0].partition(",")[2]
 

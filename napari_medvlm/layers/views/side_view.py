@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_medvlm.layers.display.overlay_text import add_panel
 from napari_medvlm.layers.orientation import Plane, describe, name_axes, show_3d, show_plane
 from napari_medvlm.layers.views.linked import linked_views
 from napari_medvlm.layers.views.mirror import LayerMirror
@@ -124,6 +125,7 @@ class SideView:
     def _describe(self, _: Any = None) -> None:
         if self.model.dims.ndim >= 3:
             overlay = self.model.canvas.overlays.text
+            add_panel(overlay)
             overlay.font_size, overlay.position = 8, "top_left"
             overlay.text = describe(self.model).partition("\n")[0]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_medvlm.layers.orientation import has_sides
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
@@ -79,7 +81,7 @@ class ViewLabels:
         is_plane = view.dims.ndim >= 3 and view.dims.ndisplay == 2 and len(view.layers) > 0
         overlays.scale_bar.visible = overlays[LENGTH_KEY].visible = is_plane
         self._show_length()
-        letters = letters_of(view) if is_plane else {}
+        letters = letters_of(view) if is_plane and has_sides(view) else {}
         is_narrow = view.canvas.size[1] < NARROW_PX
         overlays[KEY.format("up")].position = NARROW_UP if is_narrow else SIDES["up"]
         for side in SIDES:

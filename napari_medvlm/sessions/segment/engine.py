@@ -20,7 +20,8 @@ from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Record
 from napari_medvlm.sessions.job_queue import emit_safely
 from napari_medvlm.sessions.segment.drawing_order import Box
-from napari_medvlm.sessions.segment.label_map import Key, LabelMap
+from napari_medvlm.sessions.segment.label_map import LabelMap
+from napari_medvlm.sessions.segment.mask_store import Key
 from napari_medvlm.sessions.segment.predictions import Choice, Predictions
 from napari_medvlm.sessions.segment.requests import Requests
 from napari_medvlm.settings.chosen_models import require_chosen

@@ -16,8 +16,8 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
 from napari_medvlm.ledger.state import LiveObject
-from napari_medvlm.sessions.segment.label_map import Key, MaskStore
 from napari_medvlm.sessions.segment.mask_edits import edited
+from napari_medvlm.sessions.segment.mask_store import Key, MaskStore
 from napari_medvlm.settings.allowed_hosts import without_login
 from napari_medvlm.worker.messages import SegmentReply, SegmentRequest
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from napari_medvlm.data.errors import Cancelled, MedVLMError, WorkerCrashed, WorkerHung
-from napari_medvlm.sessions.segment.label_map import Key
+from napari_medvlm.sessions.segment.mask_store import Key
 from napari_medvlm.settings.privacy import for_log
 from napari_medvlm.worker.messages import SegmentReply, SegmentRequest
 from napari_medvlm.worker.runner import Job, Runner

@@ -11,7 +11,7 @@ from napari_medvlm.data.conversation import Mark, SentImage, Turn
 from napari_medvlm.layers.answer_layers import AnswerLayers, show_slice
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.widgets.ask.transcript import Transcript
-from napari_medvlm.widgets.checks.panel import checks_beside
+from napari_medvlm.widgets.checks.fold import show_checks_in_card
 from napari_medvlm.widgets.other_docks import ground_backend, send_to_segment
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
@@ -127,7 +127,7 @@ class ConversationView(QWidget):
             self.shown = exchanges[-1].id if exchanges else None
         self.transcript.show_exchanges(exchanges, self.shown)
         for key, card in self.transcript.cards.items():
-            checks_beside(card, self._viewer, self._session, key, in_full=key == self.shown)
+            show_checks_in_card(card, self._viewer, self._session, key, in_full=key == self.shown)
         self._draw()
 
     def _draw(self) -> None:

@@ -30,12 +30,12 @@ from napari_medvlm.io.archive.base import Progress
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.convert import layers_of
 from napari_medvlm.sessions.cases.case_list import Case, MaskFormat
+from napari_medvlm.sessions.cases.case_sources import path_of
 from napari_medvlm.sessions.cases.case_store import (
     SUFFIX,
     CaseBook,
     book_of,
     book_of_studies,
-    path_of,
     recent_lists,
 )
 from napari_medvlm.sessions.cases.results import write_results

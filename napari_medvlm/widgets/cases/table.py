@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_medvlm.sessions.cases.case_list import Case, CaseList, MaskFormat, Status
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.plain_text import PlainLabel, plain
+from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 
 
 class ResultsRow(QWidget):
@@ -41,7 +42,7 @@ class ResultsRow(QWidget):
         self.format.setToolTip("File format of masks; SEG requires DICOM images.")
         for mask_format in MaskFormat:
             self.format.addItem(mask_format.value, mask_format)
-        self.summary = PlainLabel()
+        self.summary = WrappedLabel()
         self.choose = button("Results…", "Folder for masks, sessions and measurements.")
         on_click(self.choose, self.ask)
         self.format.currentIndexChanged.connect(lambda _: self._tell())
@@ -95,7 +96,7 @@ class CaseTable(QWidget):
         self.filter.addItem("all", tuple(Status))
         for status in Status:
             self.filter.addItem(status.value, (status,))
-        self.summary = PlainLabel()
+        self.summary = WrappedLabel()
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
         self.table.verticalHeader().hide()

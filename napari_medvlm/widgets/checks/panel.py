@@ -1,4 +1,4 @@
-"""Whether an answer or a region deserves belief: checks next to it, run when they are asked for."""
+"""Checks of an answer or a region, run on request."""
 
 from __future__ import annotations
 
@@ -19,20 +19,15 @@ from qtpy.QtWidgets import (
 from napari_medvlm.backends.base import Task
 from napari_medvlm.checks.all_checks import all_checks
 from napari_medvlm.checks.base import Check
-from napari_medvlm.checks.runner import Checking, answer_subject, region_subject
+from napari_medvlm.checks.runner import Checking
 from napari_medvlm.checks.second_model_check import SecondModel
 from napari_medvlm.checks.subject import Subject
-from napari_medvlm.data.check_result import CheckResult, Outcome
-from napari_medvlm.data.conversation import State
-from napari_medvlm.data.region import Region
-from napari_medvlm.sessions.ask.session import AskSession
+from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.sessions.check_context import CheckContext
-from napari_medvlm.sessions.ground import GroundingSession
 from napari_medvlm.widgets.checks.calibration_button import CalibrationButton
 from napari_medvlm.widgets.checks.rows import CheckRows, OtherImage, asked_times
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.parts.buttons import button, on_click
-from napari_medvlm.widgets.parts.collapsible import Collapsible
 from napari_medvlm.widgets.parts.plain_text import PlainLabel
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.runtime.resources import Closes, close_all
@@ -42,10 +37,8 @@ if TYPE_CHECKING:
     from napari import Viewer
 
 Checked = tuple[CheckContext, Subject]
-TITLE = "Checks"
 LEAST_PX = 130
 """How high checks that scroll are at least."""
-TOOLTIP = "Check how reliable this is. Choose checks; each shows its cost."
 
 
 class TrustPanel(QWidget):
@@ -240,69 +233,6 @@ class TrustPanel(QWidget):
         self.destroyed.connect(lambda: close_all(opened))
 
 
-class TrustFold(Collapsible):
-    """The panel folded away under a title that says what was found.
-
-    Parameters
-    ----------
-    viewer, scrolls
-        See `TrustPanel`.
-    """
-
-    def __init__(self, viewer: Viewer, *, scrolls: bool = False) -> None:
-        self.panel = TrustPanel(viewer, self._on_findings, scrolls=scrolls)
-        self._about: tuple[object, ...] = ()
-        self._known: dict[int, tuple[Region, tuple[CheckResult, ...]]] = {}
-        self._region: Region | None = None
-        super().__init__(TITLE, TOOLTIP, self.panel)
-        self.toggled.connect(guarded(self._on_expanded))
-
-    def show_answer(self, session: AskSession, exchange: int) -> None:
-        """Be about an answer; what is recorded of it is shown."""
-        asked = session.turn(exchange)
-        about = (session, exchange, asked.answer)
-        if about != self._about:
-            self._about = about
-            self.panel.follow(
-                partial(_answer, session, exchange), asked.check_results, asked.seconds
-            )
-            self._show()
-        elif asked.check_results != self.panel.findings and not self.panel.pending:
-            self.panel.show_findings(asked.check_results)
-
-    def show_region(self, session: GroundingSession, region: Region) -> None:
-        """Be about a region that was found."""
-        about = (session, region)
-        if about == self._about:
-            return
-        self._about, self._region = about, None
-        results = self._known.get(id(region), (region, ()))[1]
-        seconds = session.located[region.phrase].seconds
-        self.panel.follow(partial(_region, session, region), results, seconds)
-        self._region = region
-        self._show()
-
-    def leave(self) -> None:
-        """Be about nothing."""
-        self._about, self._region = (), None
-        self.panel.leave()
-        self.hide()
-
-    def _show(self) -> None:
-        self.show()
-        self._on_expanded(self.isExpanded())
-
-    def _on_expanded(self, expanded: bool) -> None:
-        if expanded:
-            self.panel.prepare()
-
-    def _on_findings(self, findings: Sequence[CheckResult]) -> None:
-        if self._region is not None:
-            self._known[id(self._region)] = self._region, tuple(findings)
-        if self._about:
-            self.setText(title_of(findings))
-
-
 def _scrolling(content: QWidget) -> QScrollArea:
     area = QScrollArea()
     area.setWidgetResizable(True)
@@ -310,45 +240,6 @@ def _scrolling(content: QWidget) -> QScrollArea:
     area.setMinimumHeight(LEAST_PX)
     area.setWidget(content)
     return area
-
-
-def title_of(findings: Sequence[CheckResult]) -> str:
-    """What was found in a few words: which checks have something against it."""
-    flagged = [f.check for f in findings if f.verdict is Outcome.FLAGGED]
-    if not findings:
-        return TITLE
-    if flagged:
-        return f"{TITLE}: ⚠ {', '.join(flagged)}"
-    passed = any(f.verdict is Outcome.PASSED for f in findings)
-    return f"{TITLE}: {'passed' if passed else 'not applicable'}"
-
-
-def checks_beside(
-    card: QFrame, viewer: Viewer, session: AskSession | None, exchange: int, in_full: bool
-) -> None:
-    """The checks of a card's answer, folded, at the end of the card that is shown in full."""
-    fold = card.findChild(TrustFold)
-    if session is None or not in_full or session.turn(exchange).state is not State.ANSWERED:
-        if fold is not None:
-            fold.hide()
-        return
-    layout = card.layout()
-    if fold is None and layout is not None:
-        fold = TrustFold(viewer)
-        layout.addWidget(fold)
-    if fold is not None:
-        fold.show_answer(session, exchange)
-        fold.show()
-
-
-def _answer(session: AskSession, exchange: int) -> Checked:
-    basis = session.basis(exchange)
-    return basis, answer_subject(basis)
-
-
-def _region(session: GroundingSession, region: Region) -> Checked:
-    basis = session.basis(region)
-    return basis, region_subject(basis, region)
 
 
 def _tell(queue: MainThreadQueue, what: object) -> None:

@@ -7,15 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QTabWidget, QVBoxLayout
-from superqt import QLabeledDoubleSlider
 
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import InvalidPrompt
-from napari_medvlm.data.grounding import NotFound, Scope
+from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.prompts import Box, InitialMask
-from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.language.finding_descriptions import Knowledge
@@ -27,16 +25,15 @@ from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.sessions.earlier import EarlierSession
 from napari_medvlm.sessions.ground import GroundingSession
-from napari_medvlm.sessions.segment.colors import color_of
-from napari_medvlm.widgets.checks.panel import TrustFold
+from napari_medvlm.widgets.checks.fold import TrustFold
 from napari_medvlm.widgets.checks.quality_note import QualityNote
 from napari_medvlm.widgets.dock import SessionDock
 from napari_medvlm.widgets.ground.channels import ChannelRows
 from napari_medvlm.widgets.ground.classify_tab import LabelsTab
-from napari_medvlm.widgets.ground.heatmap_threshold import HeatmapThreshold
-from napari_medvlm.widgets.ground.overlap_limit import OverlapLimit
 from napari_medvlm.widgets.ground.phrase_list import PhraseList
 from napari_medvlm.widgets.ground.reference import ReferenceRow
+from napari_medvlm.widgets.ground.region_details import region_details
+from napari_medvlm.widgets.ground.region_filters import RegionFilters
 from napari_medvlm.widgets.ground.region_table import RegionTable
 from napari_medvlm.widgets.ground.report_tab import ReportTab
 from napari_medvlm.widgets.ground.scope import ScopeRow
@@ -52,9 +49,6 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
 
-FILTER_MS = 80
-"""How long the slider must rest before regions are filtered."""
-
 
 class GroundDock(SessionDock[GroundingSession]):
     """Parts of the dock, connected to a session of the image that is chosen."""
@@ -63,7 +57,6 @@ class GroundDock(SessionDock[GroundingSession]):
         super().__init__(napari_viewer, Task.GROUND)
         self._layers: RegionLayers | None = None
         self._shown: dict[int, DisplayedRegion] = {}
-        self._keys: dict[int, tuple[int, Region]] = {}
         self.quality = QualityNote()
         self.resume = ResumeBar("Restore the phrases and the boxes of their regions.")
         self.channels = ChannelRows(napari_viewer, self.backend, self.model)
@@ -73,9 +66,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.tabs = QTabWidget()
         self.scope = ScopeRow()
         self.run = RunRow("Ground", "Search for the phrases in the image.")
-        self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
-        self.heatmap_threshold = HeatmapThreshold()
-        self.overlap = OverlapLimit()
+        self.filters = RegionFilters()
         self.table = RegionTable()
         self.details = PlainLabel()
         self.trust = TrustFold(napari_viewer, scrolls=True)
@@ -112,7 +103,7 @@ class GroundDock(SessionDock[GroundingSession]):
             ask_with({})
 
     def cancel(self) -> None:
-        """Stop looking; what was found stays."""
+        """Stop the search; regions that were located stay."""
         if self.session is not None:
             self.session.cancel()
 
@@ -123,7 +114,7 @@ class GroundDock(SessionDock[GroundingSession]):
             return
         go_to(self.viewer, shown.region.center_mm.tolist())
         self._layers.choose(key)
-        self._tell_details(shown)
+        self._show_details(shown)
 
     def send_to_segment(self) -> None:
         """Make objects of the Segment dock of the regions in the selected rows."""
@@ -141,7 +132,7 @@ class GroundDock(SessionDock[GroundingSession]):
             dock.take(self.image.layer, region.phrase, prompt, origin)
 
     def forget(self) -> None:
-        """Take all regions away."""
+        """Remove all regions from the viewer."""
         self._session().forget()
         self._choose_none()
 
@@ -218,35 +209,13 @@ class GroundDock(SessionDock[GroundingSession]):
         self.run.show_state(
             ready=session is not None, busy=bool(session is not None and session.pending)
         )
-        shown, missing = self._above() if session is not None else ([], [])
+        shown, missing = self.filters.passed(session) if session is not None else ([], [])
         self._shown = {displayed.key: displayed for displayed in shown}
         agreement = self.reference.compare([displayed.region for displayed in shown])
         self.table.show_regions(shown, missing, agreement)
         self.report.color({displayed.region.phrase: displayed.color for displayed in shown})
         if self._layers is not None:
             self._layers.show(shown)
-
-    def _above(self) -> tuple[list[DisplayedRegion], list[NotFound]]:
-        """The regions above the threshold with their numbers, and the phrases without any."""
-        shown: list[DisplayedRegion] = []
-        missing: list[NotFound] = []
-        grid, has_heatmap, several = self._session().volume.grid, False, False
-        for index, (phrase, located) in enumerate(self._session().located.items()):
-            regions = located.grounding.of(phrase)
-            color = color_of(index + 1)
-            above = [r for r in regions if _score(r) >= self.threshold.value()]
-            several = several or len(above) > 1
-            above = list(self.overlap.distinct(above, grid))
-            masked = [(self._key(r), self.heatmap_threshold.masked(r, grid)) for r in above]
-            shown += [DisplayedRegion(key, r, color, located.backend) for key, r in masked]
-            has_heatmap = has_heatmap or any(r.heatmap is not None for r in regions)
-            missing += located.grounding.not_found
-            if regions and not above:
-                best = max(_score(r) for r in regions)
-                missing.append(NotFound(phrase, "Score below the minimum.", best))
-        self.heatmap_threshold.setVisible(has_heatmap)
-        self.overlap.setVisible(several)
-        return shown, missing
 
     def _on_progress(self, latest: Any) -> None:
         if self.session is not None and self.session.pending:
@@ -256,11 +225,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.table.choose(key)
         if key in self._shown and self._layers is not None:
             self._layers.choose(key)
-            self._tell_details(self._shown[key])
-
-    def _key(self, region: Region) -> int:
-        """The region's number: the same as long as it is there."""
-        return self._keys.setdefault(id(region), (len(self._keys), region))[0]
+            self._show_details(self._shown[key])
 
     def _choose_none(self) -> None:
         self.details.clear()
@@ -268,20 +233,9 @@ class GroundDock(SessionDock[GroundingSession]):
         if self._layers is not None:
             self._layers.choose(None)
 
-    def _tell_details(self, shown: DisplayedRegion) -> None:
+    def _show_details(self, shown: DisplayedRegion) -> None:
         located = self._session().located[shown.region.phrase]
-        result = located.grounding
-        size = " x ".join(f"{v:.0f}" for v in shown.region.bounds_mm[1] - shown.region.bounds_mm[0])
-        ran_on = f" on {result.ran_on}" if result.ran_on else ""
-        lines = [f"{shown.label}: {size} mm, {located.seconds:.1f} s{ran_on}"]
-        lines += [f"Prompt: {result.prompts[p]}" for p in result.prompts]
-        if result.window is not None:
-            low, high = result.window.limits
-            count = "1 slice" if len(result.slices) == 1 else f"{len(result.slices)} slices"
-            lines.append(f"Images sent: {count}, intensities {low:.4g} to {high:.4g}.")
-        lines += [f"Model output: {text}" for text in result.texts[:3]]
-        lines += result.notes[:3]
-        self.details.setText("\n".join(lines))
+        self.details.setText(region_details(located, shown))
         self.trust.show_region(self._session(), shown.region)
 
     def _descriptions(self) -> Mapping[str, str]:
@@ -310,10 +264,6 @@ class GroundDock(SessionDock[GroundingSession]):
         self.tabs.addTab(self.phrases, "Phrases")
         self.tabs.addTab(self.report, "Report")
         self.tabs.addTab(self.labels, "Classify")
-        self.threshold.setRange(0, 1)
-        self.threshold.setToolTip("Show only regions with at least this score.")
-        least = QFormLayout()
-        least.addRow("Minimum score", self.threshold)
         self.details.setWordWrap(True)
         self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout = QVBoxLayout(self.body)
@@ -321,9 +271,7 @@ class GroundDock(SessionDock[GroundingSession]):
         layout.addWidget(self.resume)
         layout.addWidget(self.tabs)
         layout.addWidget(self.run)
-        layout.addLayout(least)
-        layout.addWidget(self.overlap)
-        layout.addWidget(self.heatmap_threshold)
+        layout.addWidget(self.filters)
         self.trust.hide()
         for widget in (self.table, self.details, self.trust, self.reference):
             layout.addWidget(widget)
@@ -357,17 +305,7 @@ class GroundDock(SessionDock[GroundingSession]):
         self.resume.accepted.connect(guarded(self.resume_session))
         self.run.run_requested.connect(guarded(self.ground))
         self.run.cancel_requested.connect(guarded(self.cancel))
-        self._filter_due = QTimer(self)
-        self._filter_due.setSingleShot(True)
-        self._filter_due.setInterval(FILTER_MS)
-        self._filter_due.timeout.connect(guarded(self._refresh))
-        self.threshold.valueChanged.connect(lambda _: self._filter_due.start())
-        self.overlap.changed.connect(lambda: self._filter_due.start())
-        self.heatmap_threshold.changed.connect(lambda: self._filter_due.start())
+        self.filters.changed.connect(guarded(self._refresh))
         self.table.chosen.connect(guarded(self.choose))
         self.report.findings_extracted.connect(guarded(self._on_report))
         self.reference.changed.connect(guarded(self._refresh))
-
-
-def _score(region: Region) -> float:
-    return 1.0 if region.score is None else region.score

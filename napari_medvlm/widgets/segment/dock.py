@@ -39,7 +39,7 @@ from napari_medvlm.widgets.segment.layer_keys import LayerKeys
 from napari_medvlm.widgets.segment.more_panels import SegmentFolds
 from napari_medvlm.widgets.segment.object_panel import ObjectPanel
 from napari_medvlm.widgets.segment.precompute import PreparePlane
-from napari_medvlm.widgets.segment.prompt_toolbar import Tools
+from napari_medvlm.widgets.segment.prompt_toolbar import Tool, Tools
 from napari_medvlm.widgets.segment.session_toolbar import SessionRow
 from napari_medvlm.widgets.segment.timing import PENDING_MS, REST_MS, SOON_MS, is_fast
 from napari_medvlm.widgets.segment.tool_layers import ToolLayers
@@ -64,6 +64,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._layers: LinkedSessionLayers | None = None
         self._taken: list[tuple[Image, str, Any, str]] = []
         self._reading = False
+        self._is_new = True
         self.display = DisplayControls(napari_viewer, self.window_control)
         self.beforehand = PreparePlane(napari_viewer, self._runner)
         self.resume = ResumeBar()
@@ -193,7 +194,20 @@ class SegmentDock(SessionDock[SegmentationSession]):
             show_message(note)
         self._begin(prepared)
         self.resume.offer(*prepared.sessions)
+        if self._is_new and not prepared.sessions:
+            self._choose_point()
+        self._is_new = False
         self._run_when_open()
+
+    def _choose_point(self) -> None:
+        """Choose *Point*, so that the first click in the image segments.
+
+        The tool stays as it is in 3D and while a layer other than the image is worked on.
+        """
+        active = self.viewer.layers.selection.active
+        is_2d = self.viewer.dims.ndisplay == 2
+        if is_2d and self.tools.tool is Tool.LOOK and active in (None, self.image.layer):
+            self.tools.choose(Tool.POINT)
 
     def _begin(
         self, prepared: Prepared, ledger: Ledger | None = None, journal: Path | None = None

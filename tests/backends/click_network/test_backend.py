@@ -96,6 +96,19 @@ def test_another_file_is_refused_with_what_is_expected(tmp_path):
         ClickNetworkBackend().load(str(path), "cpu")
 
 
+def test_any_number_of_threads_gives_the_same_logits_and_scores(monkeypatch):
+    channels = np.random.default_rng(5).normal(size=(3, 8, 32, 32, 32)).astype(np.float32)
+    answers = []
+    for threads in (1, 2, 3):
+        monkeypatch.setattr("napari_medvlm.backends.click_network.backend.THREADS", threads)
+        network = ClickNetworkBackend()
+        network.load(None, "cpu")
+        answers.append(network._predict(channels))
+    for logits, scores in answers[1:]:
+        np.testing.assert_array_equal(logits, answers[0][0])
+        np.testing.assert_array_equal(scores, answers[0][1])
+
+
 def test_the_card_names_the_file_and_its_licence():
     card = NETWORK.with_name("CARD.md").read_text()
     assert hashlib.sha256(NETWORK.read_bytes()).hexdigest() in card

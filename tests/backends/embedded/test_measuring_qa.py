@@ -35,7 +35,17 @@ PARAPHRASES = {
         "Which kidney is bigger, left or right?",
         "How much larger is the left than the right kidney?",
     ],
-    QuestionForm.EXTREME: ["Which lesion is the largest?", "How big is the smallest lesion?"],
+    QuestionForm.EXTREME: [
+        "Which lesion is the largest?",
+        "How big is the smallest lesion?",
+        "What is the smallest of the lesions?",
+    ],
+    QuestionForm.ABOVE: ["Which lesions are larger than 5 mL?", "Which kidneys are below 90 cc?"],
+    QuestionForm.BRIGHTEST: [
+        "Which lesion is the darkest?",
+        "Which lesion has the highest attenuation?",
+        "What is the least dense lesion?",
+    ],
     QuestionForm.SUM: [
         "What is the total volume of both kidneys?",
         "What is the sum of the liver and the spleen's volumes?",

@@ -47,6 +47,16 @@ def test_an_image_that_is_opened_has_its_sides_named_on_every_plane_and_slice(vi
     assert text(viewer) == "3D"
 
 
+def test_the_text_is_white_on_a_dark_panel_unless_the_user_chose_colors(viewer):
+    add(viewer)
+    overlay = viewer.canvas.overlays.text
+    assert tuple(overlay.box_color)[:3] == (0, 0, 0)
+    assert tuple(overlay.color) == (1, 1, 1, 1)
+    overlay.box_color, overlay.color = "yellow", "black"
+    viewer.dims.point = (3, 0, 0)
+    assert tuple(overlay.color) == (0, 0, 0, 1)
+
+
 def test_the_names_go_with_the_image_and_an_image_of_others_has_none(viewer):
     layer = add(viewer)
     assert text(viewer)

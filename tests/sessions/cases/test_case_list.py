@@ -28,12 +28,12 @@ from napari_medvlm.sessions.cases.case_list import (
     Stopwatch,
     free_name,
 )
+from napari_medvlm.sessions.cases.case_sources import path_of
 from napari_medvlm.sessions.cases.case_store import (
     CaseBook,
     book_of,
     book_of_studies,
     list_of,
-    path_of,
     read_list,
     recent_lists,
 )

@@ -56,7 +56,7 @@ def test_a_kept_mask_says_where_it_came_from(session):
 
 
 def test_the_scores_of_slices_stay_with_the_mask(session):
-    from napari_medvlm.sessions.segment.label_map import MaskStore
+    from napari_medvlm.sessions.segment.mask_store import MaskStore
 
     store = MaskStore()
     mask = Mask(np.ones((2, 2, 2), bool), (0, 0, 0), (4, 4, 4), 0.8, {(0, 0): 0.9, (0, 1): 0.61})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_medvlm.backends.embedded.proposals.flooding import Family, families, flooded
 from napari_medvlm.backends.embedded.proposals.forest import expected_dice
 from napari_medvlm.backends.embedded.proposals.measures import NAMES, measured
+from napari_medvlm.backends.embedded.proposals.near_seeds import nearby
 from napari_medvlm.backends.embedded.proposals.scoring import score
 from napari_medvlm.backends.embedded.proposals.windows import RADII_MM, local_median, window
 from napari_medvlm.backends.embedded.segmentation.morphology import (
@@ -43,7 +44,9 @@ CORES, APART = 5, 0.35
 """So many regions are taken for cores in a rim; logarithms of their volumes differ by so much."""
 WIDER = 1.15
 """A core with its rim has at least so many times the voxels of the core and its neighbours."""
-VOLUME, OPEN_SHARE = NAMES.index("volume"), NAMES.index("open")
+MOST = 20.0
+"""Measures in parts of a contrast count up to this."""
+VOLUME, OPEN_SHARE, CONTRAST = (NAMES.index(name) for name in ("volume", "open", "contrast"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,9 @@ class Proposal:
     typical
         The intensity that the threshold is counted from.
     measures
-        See `measures.NAMES`.
+        See `measures.CLICK_NAMES`.
+    at
+        The voxels ``(N, 3)`` of the image that it grows from: the seeds, or a voxel near a click.
     closed
         Whether holes on slices belong to it.
     score
@@ -71,6 +76,7 @@ class Proposal:
     threshold: float
     typical: float
     measures: Floats
+    at: IndexArray
     closed: bool = False
     score: float = 0.0
 
@@ -100,14 +106,17 @@ def proposals(levels: Levels, seeds: IndexArray) -> list[Proposal]:
 
 def _proposals(levels: Levels, seeds: IndexArray) -> list[Proposal]:
     regions: list[Proposal] = []
-    seen = set()
-    for first, radius in enumerate(RADII_MM):
+    windows: dict[Hashable, Level] = {}
+    for radius in RADII_MM:
         level = window(levels, seeds.min(0), seeds.max(0) + 1, radius)
-        key = tuple((s.start, s.stop) for s in level.box)
-        if key not in seen:
-            seen.add(key)
-            regions += _in_level(level, level.index_of(seeds), FINER if first else SMALLEST)
+        windows.setdefault(tuple((s.start, s.stop) for s in level.box), level)
+    for first, level in enumerate(windows.values()):
+        regions += _in_level(level, seeds, FINER if first else SMALLEST)
     regions += [p for core in _cores(regions) for p in _around(core, seeds)]
+    if len(seeds) == 1:
+        regions = list(_with_nearby(levels, list(windows.values()), seeds, regions))
+    else:
+        regions = [_measured_further(p, 0.0, 0.0, 0.0) for p in regions]
     if not regions:
         return []
     scores = expected_dice(np.stack([p.measures for p in regions]))
@@ -115,10 +124,50 @@ def _proposals(levels: Levels, seeds: IndexArray) -> list[Proposal]:
     return sorted(scored, key=lambda p: -p.score)
 
 
-def _in_level(level: Level, at: IndexArray, smallest: int) -> Iterator[Proposal]:
+def _with_nearby(
+    levels: Levels, windows: list[Level], click: IndexArray, regions: list[Proposal]
+) -> Iterator[Proposal]:
+    """Regions around a click ``(1, 3)``, and regions without it around the extremes near it."""
+    around = nearby(levels, click)
+    for proposal in regions:
+        yield _measured_further(proposal, 0.0, 0.0, around.step)
+    for kind, at, distance in around.seeds:
+        for first, level in enumerate(windows):
+            own = local_median(level.values, level.index_of(click))
+            for proposal in _near_click(level, kind, at, click, FINER if first else SMALLEST):
+                yield _measured_further(
+                    proposal, distance, abs(proposal.typical - own), around.step
+                )
+
+
+def _measured_further(proposal: Proposal, nudge: float, drop: float, step: float) -> Proposal:
+    """The proposal with the measures of `CLICK_NAMES` that are none of its region."""
+    contrast = float(np.exp(proposal.measures[CONTRAST]))
+    further = nudge, min(drop / contrast, MOST), min(step / contrast, MOST)
+    return replace(proposal, measures=np.concatenate([proposal.measures, further]))
+
+
+def _near_click(
+    level: Level, kind: str, near: IndexArray, click: IndexArray, smallest: int
+) -> Iterator[Proposal]:
+    """Regions around a voxel near a click; the first that reaches the click ends them."""
+    at, outside = level.index_of(near), level.index_of(click)
+    if (at == outside).all():
+        return
+    typical = local_median(level.values, at)
+    for family in families(level.values, level.gradient, at, typical, (kind,)):
+        limit = float(family.cost[tuple(outside[0])])
+        for proposal in _nested(level, family, near, (typical, typical), smallest):
+            if proposal.threshold >= limit:
+                break
+            yield proposal
+
+
+def _in_level(level: Level, seeds: IndexArray, smallest: int) -> Iterator[Proposal]:
+    at = level.index_of(seeds)
     typical = local_median(level.values, at)
     for family in families(level.values, level.gradient, at, typical, ("bright", "dark", "band")):
-        yield from _nested(level, family, at, (typical, typical), smallest)
+        yield from _nested(level, family, seeds, (typical, typical), smallest)
 
 
 def _cores(regions: list[Proposal]) -> list[Proposal]:
@@ -149,11 +198,11 @@ def _around(core: Proposal, seeds: IndexArray) -> Iterator[Proposal]:
     at = level.index_of(seeds)
     smallest = max(int(WIDER * np.count_nonzero(start)), FINER)
     if smallest < LARGEST_SHARE * values.size:
-        yield from _nested(level, family, at, (typical, local_median(values, at)), smallest)
+        yield from _nested(level, family, seeds, (typical, local_median(values, at)), smallest)
 
 
 def _nested(
-    level: Level, family: Family, at: IndexArray, typical: tuple[float, float], smallest: int
+    level: Level, family: Family, seeds: IndexArray, typical: tuple[float, float], smallest: int
 ) -> Iterator[Proposal]:
     """Regions of a family, each larger than the one before.
 
@@ -164,7 +213,7 @@ def _nested(
     smallest
         Voxels.
     """
-    whole = level.values.size
+    whole, at = level.values.size, level.index_of(seeds)
     most = LARGEST_MM3 / float(np.prod(level.spacing))
     costs = np.sort(family.cost.ravel())
     size = 0
@@ -183,9 +232,9 @@ def _nested(
         measures = measured(level, region, at, typical[1], change)
         if measures[OPEN_SHARE] > OPEN:
             return
-        yield Proposal(level, family, threshold, typical[0], measures)
+        yield Proposal(level, family, threshold, typical[0], measures, seeds)
         closed = filled(region)
         if np.count_nonzero(closed) > HOLES * now:
             measures = measured(level, closed, at, typical[1], change)
             if measures[OPEN_SHARE] <= OPEN:
-                yield Proposal(level, family, threshold, typical[0], measures, closed=True)
+                yield Proposal(level, family, threshold, typical[0], measures, seeds, closed=True)

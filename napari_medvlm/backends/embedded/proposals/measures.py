@@ -20,6 +20,13 @@ NAMES = (
     "central", "compact", "thick", "open", "volume", "voxels", "typical", "grow", "shrink",
 )  # fmt: skip
 """The measures, in order."""
+CLICK_NAMES = (*NAMES, "nudge", "drop", "step")
+"""The measures of a proposal: three more.
+
+``nudge`` is the distance in mm between the click and the seed of the region, ``drop`` the
+difference of their intensities and ``step`` the range of intensities around the click, both in
+parts of the contrast.
+"""
 
 
 def measured(

@@ -104,25 +104,25 @@ def _seeded(levels: Levels, seed: Seed, progress: Progress) -> Start:
         return Start(extended(levels, section, axis), seed)
     if seed.kind == "line" and axis is not None:
         return Start(lined(levels, seed.voxels, axis), seed)
-    near = clicked(levels, seed)
+    near, meant = clicked(levels, seed)
     if axis is not None and _straight(levels, seed.voxels):
         long = lined(levels, seed.voxels, axis)
-        if rated(levels, long, seed)[0] >= rated(levels, near, seed)[0] - DIAMETER:
+        if rated(levels, long, seed)[0] >= rated(levels, near, meant)[0] - DIAMETER:
             return Start(long, seed)
     progress(0.3, "looking at the whole image")
     wide = refine.segment(levels, EmbeddedPrompts(seeds=[seed]), None, progress)
-    tissue = _one_tissue(levels, wide, near, seed)
+    tissue = _one_tissue(levels, (wide, seed), (near, meant))
     return Start(wide if tissue else near, seed, tissue)
 
 
-def _one_tissue(levels: Levels, wide: BoolArray, near: BoolArray, seed: Seed) -> bool:
+def _one_tissue(levels: Levels, wide: tuple[BoolArray, Seed], near: tuple[BoolArray, Seed]) -> bool:
     """Whether the region of one tissue in the whole image is rather meant than the near one."""
-    if np.count_nonzero(wide) < SMALLEST:
+    if np.count_nonzero(wide[0]) < SMALLEST:
         return False
-    value, measures = rated(levels, wide, seed)
+    value, measures = rated(levels, *wide)
     calm, central, opened = (measures[NAMES.index(n)] for n in ("calm", "central", "open"))
     calm_tissue = calm < CALM and central >= CENTRAL and opened < OPEN
-    return value >= rated(levels, near, seed)[0] - (WORSE if calm_tissue else DRAW)
+    return value >= rated(levels, *near)[0] - (WORSE if calm_tissue else DRAW)
 
 
 def rated(levels: Levels, mask: BoolArray, seed: Seed) -> tuple[float, NDArray[np.float64]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from napari_medvlm.backends.embedded.proposals.bounds import best_within, starts_in
@@ -24,14 +26,18 @@ LONGER, INNER = 1.08, 0.75
 """A line is a diameter of the object, or nearly; so much of it is surely inside."""
 
 
-def clicked(levels: Levels, seed: Seed) -> BoolArray:
-    """The mask ``(z, y, x)`` of the image that a first positive seed means."""
+def clicked(levels: Levels, seed: Seed) -> tuple[BoolArray, Seed]:
+    """The mask ``(z, y, x)`` of the image that a first positive seed means.
+
+    Returned with the seed that its region grows from: a voxel near a click that misses the region.
+    """
     found = proposals(levels, seed.voxels)
     full = np.zeros(levels.shape, bool)
     if found:
         write(levels, found[0], seed.voxels, full)
+        seed = replace(seed, voxels=found[0].at)
     full[tuple(seed.voxels.T)] = True
-    return full
+    return full, seed
 
 
 def agreeing(levels: Levels, seeds: list[Seed]) -> BoolArray | None:
@@ -39,7 +45,7 @@ def agreeing(levels: Levels, seeds: list[Seed]) -> BoolArray | None:
     positives = [s for s in seeds if s.positive]
     negatives = [s for s in seeds if not s.positive]
     for proposal in proposals(levels, positives[0].voxels):
-        if _agrees(proposal, positives, negatives):
+        if _agrees(proposal, positives[1:], negatives):
             full = np.zeros(levels.shape, bool)
             write(levels, proposal, positives[0].voxels, full)
             if all(full[tuple(s.voxels.T)].any() == s.positive for s in seeds):
@@ -93,7 +99,15 @@ def lined(levels: Levels, voxels: IndexArray, axis: int) -> BoolArray:
 
 
 def write(levels: Levels, proposal: Proposal, seeds: IndexArray, full: BoolArray) -> None:
-    """Write a proposal into the image's voxels; its border is computed again among them."""
+    """Write a proposal into the image's voxels; its border is computed again among them.
+
+    Parameters
+    ----------
+    seeds
+        ``(N, 3)`` voxels of the prompt. A click that the proposal misses is joined with it.
+    full
+        ``(z, y, x)`` bool of the image; written to.
+    """
     level = proposal.level
     mask = to_image(proposal.mask, level)
     box = bounding_box(mask)
@@ -107,10 +121,18 @@ def write(levels: Levels, proposal: Proposal, seeds: IndexArray, full: BoolArray
         steps = max(level.factors) // 2 + 1
         sure = ~grown(~part, steps)
         near = sure | (grown(part, steps) & proposal.holds(fine.values))
-        near = components_of(near, fine.index_of(seeds))
+        near = components_of(near, fine.index_of(proposal.at))
         # A click on a spot that looks unlike the region is outside of its finer border.
         part = near if near.any() else part
     full[fine.box] |= filled(part)
+    if len(seeds) == 1:
+        full[tuple(_between(seeds[0], proposal.at[0]).T)] = True
+
+
+def _between(start: IndexArray, stop: IndexArray) -> IndexArray:
+    """The voxels ``(N, 3)`` of a straight line, both ends included."""
+    count = 2 * int(np.abs(stop - start).max()) + 1
+    return np.rint(np.linspace(start, stop, count)).astype(np.int64)
 
 
 def _coarsest(level: Level) -> float:

@@ -1,0 +1,91 @@
+"""Which regions are shown: minimum score, overlap, and the threshold of heatmaps."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from superqt import QLabeledDoubleSlider
+
+from napari_medvlm.data.grounding import NotFound
+from napari_medvlm.data.region import Region
+from napari_medvlm.layers.region_boxes import DisplayedRegion
+from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.sessions.segment.colors import color_of
+from napari_medvlm.widgets.ground.heatmap_threshold import HeatmapThreshold
+from napari_medvlm.widgets.ground.overlap_limit import OverlapLimit
+
+FILTER_MS = 80
+"""How long the sliders must rest before regions are filtered."""
+
+
+class RegionFilters(QWidget):
+    """The filters, and the regions that pass them.
+
+    Attributes
+    ----------
+    changed
+        A filter changed.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys: dict[int, tuple[int, Region]] = {}
+        self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.threshold.setRange(0, 1)
+        self.threshold.setToolTip("Show only regions with at least this score.")
+        self.overlap = OverlapLimit()
+        self.heatmap_threshold = HeatmapThreshold()
+        least = QFormLayout()
+        least.addRow("Minimum score", self.threshold)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(least)
+        layout.addWidget(self.overlap)
+        layout.addWidget(self.heatmap_threshold)
+        self._due = QTimer(self)
+        self._due.setSingleShot(True)
+        self._due.setInterval(FILTER_MS)
+        self._due.timeout.connect(self.changed.emit)
+        self.threshold.valueChanged.connect(lambda _: self._due.start())
+        self.overlap.changed.connect(lambda: self._due.start())
+        self.heatmap_threshold.changed.connect(lambda: self._due.start())
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a filter changed and `changed` is not emitted yet."""
+        return self._due.isActive()
+
+    def passed(self, session: GroundingSession) -> tuple[list[DisplayedRegion], list[NotFound]]:
+        """The regions that pass with their numbers, and the phrases without any.
+
+        Filters that have no effect on the regions are hidden.
+        """
+        displayed: list[DisplayedRegion] = []
+        missing: list[NotFound] = []
+        grid, has_heatmap, several = session.volume.grid, False, False
+        for index, (phrase, located) in enumerate(session.located.items()):
+            regions = located.grounding.of(phrase)
+            color = color_of(index + 1)
+            above = [r for r in regions if _score(r) >= self.threshold.value()]
+            several = several or len(above) > 1
+            above = list(self.overlap.distinct(above, grid))
+            masked = [(self._key(r), self.heatmap_threshold.masked(r, grid)) for r in above]
+            displayed += [DisplayedRegion(key, r, color, located.backend) for key, r in masked]
+            has_heatmap = has_heatmap or any(r.heatmap is not None for r in regions)
+            missing += located.grounding.not_found
+            if regions and not above:
+                best = max(_score(r) for r in regions)
+                missing.append(NotFound(phrase, "Score below the minimum.", best))
+        self.heatmap_threshold.setVisible(has_heatmap)
+        self.overlap.setVisible(several)
+        return displayed, missing
+
+    def _key(self, region: Region) -> int:
+        """The region's number: the same as long as it is there."""
+        return self._keys.setdefault(id(region), (len(self._keys), region))[0]
+
+
+def _score(region: Region) -> float:
+    return 1.0 if region.score is None else region.score
