@@ -13,7 +13,8 @@ from napari_medvlm.backends.click_network.gestures import Box, Gesture, Line, Po
 from napari_medvlm.backends.click_network.segmenter import Predict, Segmenter
 from napari_medvlm.backends.embedded.proposals.click import LARGEST_MM3, proposals
 from napari_medvlm.backends.embedded.proposals.correcting import depth_at
-from napari_medvlm.backends.embedded.proposals.forest import expected_dice
+from napari_medvlm.backends.embedded.proposals.forest import NUDGE, expected_dice
+from napari_medvlm.backends.embedded.proposals.measures import CLICK_NAMES, NAMES
 from napari_medvlm.backends.embedded.proposals.scoring import score
 from napari_medvlm.backends.embedded.proposals.sources import DRAW, Start, middle_rated, rated
 from napari_medvlm.backends.embedded.segmentation.pyramid import Levels
@@ -61,17 +62,24 @@ class NetworkSource:
         seed = start.seed
         if not self._suited or large or seed is None or len(seed.voxels) > 1:
             return start
-        if start.tissue and self._is_flat(start.mask, seed):
+        if self._is_settled(start, seed):
             return start
         network = self._segmenter.alternatives(gestures_of((), [seed]), most=STARTS)
         candidates = self._candidates(start.mask, network, lambda m: self._expected(m, seed))
         best = candidates[best_of(candidates, START_MARGIN)]
         return Start(best.mask, seed) if best.network else start
 
-    def _is_flat(self, mask: Bools, seed: Seed) -> bool:
-        """Whether a region was taken for being flat inside although the near one scores higher."""
+    def _is_settled(self, start: Start, seed: Seed) -> bool:
+        """Whether the first mask is a region near a click that misses it, or a flat tissue.
+
+        A flat tissue was taken although the near region scores higher.
+        """
         near = proposals(self._levels, seed.voxels)
-        return bool(near) and rated(self._levels, mask, seed)[0] < score(near[0].measures) - DRAW
+        if not near:
+            return False
+        if not start.tissue:
+            return bool(near[0].measures[NUDGE] > 0)
+        return rated(self._levels, start.mask, seed)[0] < score(near[0].measures) - DRAW
 
     def change(self, prompts: EmbeddedPrompts, before: Bools, after: Bools) -> Bools:
         """The mask after the newest seed, which contradicts the mask before.
@@ -130,7 +138,9 @@ class NetworkSource:
         """The Dice that the trees of first clicks expect."""
         if not mask.any():
             return -1.0
-        return float(expected_dice(rated(self._levels, mask, seed)[1][None])[0])
+        measures = np.zeros((1, len(CLICK_NAMES)))
+        measures[0, : len(NAMES)] = rated(self._levels, mask, seed)[1]
+        return float(expected_dice(measures)[0])
 
     def _score(self, mask: Bools, seed: Seed | None) -> float:
         """The score of a corrected mask, of which the trees know nothing."""

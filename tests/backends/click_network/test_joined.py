@@ -86,6 +86,14 @@ def test_boxes_and_lines_alone_are_left_to_the_embedded_method(joined, kind):
     assert ask(joined, prompt).digest == ask(embedded, prompt).digest
 
 
+def test_a_click_just_outside_an_object_is_left_to_the_embedded_method():
+    z, _, x = CENTER
+    outside = (z, int(np.flatnonzero(LEFT[z, :, x])[0]) - 1, x)
+    point = nmv.Point.at_index(VOLUME, outside)
+    masks = [ask(backend_of(kind), point) for kind in (ClickNetworkBackend, EmbeddedBackend)]
+    assert masks[0].digest == masks[1].digest
+
+
 def test_a_picture_of_a_single_slice_is_left_to_the_embedded_method():
     picture = nmv.Volume(np.asarray(VOLUME.data)[CENTER[0]][None], VOLUME.affine)
     point = nmv.Point.at_index(picture, (0, *CENTER[1:]))
