@@ -14,7 +14,6 @@ from napari_medvlm.layers.prompts.shapes import ShapesLayer
 from napari_medvlm.layers.session_layers import SessionLayers
 from napari_medvlm.layers.views.linked import linked_views
 from napari_medvlm.layers.views.off_slice import OffSlicePrompts
-from napari_medvlm.layers.views.side_updates import SideUpdates
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ class LinkedSessionLayers:
     """The masks and prompts of a session in all views: what is drawn in any is in the session.
 
     It is used as the `SessionLayers` of the viewer; each side view has `SessionLayers` of its own
-    from when it is opened. The viewer is drawn at once, side views a moment later.
+    from when it is opened.
 
     Parameters
     ----------
@@ -49,7 +48,6 @@ class LinkedSessionLayers:
         self._main = SessionLayers(viewer, session, on_error, on_removed)
         self._off_slice = {hash(viewer): OffSlicePrompts(viewer, session)}
         self._sides: dict[int, SessionLayers] = {}
-        self._later = SideUpdates()
         self._used: tuple[str | None, str] | None = None
         self._positive = True
         self._hidden: set[int] = set()
@@ -82,32 +80,26 @@ class LinkedSessionLayers:
 
     def redraw(self) -> None:
         """Show the label map, whose voxels changed."""
-        self._main.redraw()
-        for key, side in self._sides.items():
-            self._later.add(key, "redraw", side.redraw)
-            self._later.add(key, "watch", self._watch_mask)
+        for layers in self._all():
+            layers.redraw()
+        self._watch_mask()
 
     def pull(self) -> None:
         """Show the objects' names and colours, and the prompts, as the session has them."""
-        self._main.pull()
-        for key, side in self._sides.items():
-            self._later.add(key, "pull", side.pull)
-            self._later.add(key, "watch", self._watch_mask)
+        for layers in self._all():
+            layers.pull()
         self._pull_off_slice()
+        self._watch_mask()
 
     def pull_points(self) -> None:
         """Show the point prompts as the session has them."""
-        self._main.points.pull()
-        for key, side in self._sides.items():
-            self._later.add(key, "points", side.points.pull)
+        for layers in self._all():
+            layers.points.pull()
         self._pull_off_slice()
 
     def _pull_off_slice(self) -> None:
-        for key, off_slice in self._off_slice.items():
-            if key in self._sides:
-                self._later.add(key, "off slice", off_slice.pull)
-            else:
-                off_slice.pull()
+        for off_slice in self._off_slice.values():
+            off_slice.pull()
 
     def set_polarity(self, positive: bool) -> None:
         """Choose whether the next prompts say *this* or *not this*."""
@@ -142,7 +134,6 @@ class LinkedSessionLayers:
         self._linked.added.disconnect(self._add)
         self._linked.removed.disconnect(self._remove)
         self._unwatch_mask()
-        self._later.close()
         for side in list(self._linked.sides):
             self._remove(side)
         for off_slice in self._off_slice.values():
@@ -171,7 +162,6 @@ class LinkedSessionLayers:
         self._use_in(layers)
 
     def _remove(self, side: Any) -> None:
-        self._later.drop(hash(side))
         layers = self._sides.pop(hash(side), None)
         if layers is not None:
             self._off_slice.pop(hash(side)).close()

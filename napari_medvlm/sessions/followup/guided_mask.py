@@ -13,13 +13,12 @@ from napari_medvlm.sessions.followup.contrast import RING_MM
 from napari_medvlm.sessions.followup.lesions import Lesion, box_points, sampled
 from napari_medvlm.sessions.followup.matching import Studies
 from napari_medvlm.sessions.followup.volume_change import (
+    GROWTH_MM,
     IntensityMatch,
     scaled,
     volume_change_mm3,
 )
 
-GROWTH_MM = 6.0
-"""Farthest distance from the mapped lesion that it may have grown to."""
 LEVELS = np.linspace(0.2, 0.8, 25)
 """Parts of the contrast that are tried as the border of the lesion in the prior."""
 BLUR_VOXELS = 0.4
@@ -71,6 +70,8 @@ def guided_mask(
     mapped: Mask,
     offset_mm: FloatArray,
     others: NDArray[np.bool_],
+    *,
+    is_planted: bool = False,
 ) -> Mask | None:
     """The lesion in the current study, with the level of intensity that its mask has in the prior.
 
@@ -91,6 +92,8 @@ def guided_mask(
         From the mapped to the matched position.
     others
         ``(z, y, x)`` bool: mapped lesions, also this one.
+    is_planted
+        Whether the current study is the prior with a planted change.
 
     Returns
     -------
@@ -109,7 +112,9 @@ def guided_mask(
     now = Mask.in_box(by_level, region.start, mapped.shape)
     has_grown_far = now.voxels > FAR_GROWTH * mapped.voxels
     masks = mapped, now if has_grown_far else mapped
-    change_mm3 = volume_change_mm3(studies, lesion, masks, offset_mm, others, match)
+    change_mm3 = volume_change_mm3(
+        studies, lesion, masks, offset_mm, others, match, is_interpolated=is_planted
+    )
     if change_mm3 is None:
         return now
     voxels = (1000 * lesion.volume_ml + change_mm3) / float(np.prod(region.spacing))
@@ -124,7 +129,7 @@ def _of_volume(before: FloatArray, after: FloatArray, region: Region, voxels: in
     larger = np.flatnonzero((sizes >= voxels) & (sizes <= (1 + LARGEST_STEP) * voxels))
     if not len(larger):
         return nearest
-    cut: BoolArray = cuts[larger[sizes[larger].argmin()]].copy()
+    cut: BoolArray = cuts[int(larger[sizes[larger].argmin()])].copy()
     inside = np.flatnonzero(cut)
     weakest = np.argsort(after.ravel()[inside], kind="stable")[: len(inside) - voxels]
     cut.ravel()[inside[weakest]] = False

@@ -153,7 +153,7 @@ def _best_form(
     if not mapped.voxels or not truth.voxels:
         return segmenter.forms[0], judged(None, error)
     nothing = np.zeros(grid.shape, bool)
-    guided = guided_mask(planted, lesion, mapped, planted_match.offset_mm, nothing)
+    guided = guided_mask(planted, lesion, mapped, planted_match.offset_mm, nothing, is_planted=True)
     scores: list[tuple[float, PromptForm, float | None]] = []
     for form in segmenter.forms:
         prompt = prompt_of(form, mapped, guided, grid)

@@ -23,6 +23,8 @@ from napari_medvlm.sessions.followup.matching import Studies
 
 WINDOW = (0.25, 0.75)
 """Scaled intensities that the difference is clipped to: 0 is the tissue around, 1 the core."""
+GROWTH_MM = 6.0
+"""Farthest distance from the mapped lesion that it may have grown to."""
 BORDER_MM = 3.0
 """Distance from the masks of both dates up to which differences count."""
 BLUR_VOXELS = 0.2
@@ -99,6 +101,8 @@ def volume_change_mm3(
     offset_mm: FloatArray,
     others: NDArray[np.bool_],
     match: IntensityMatch,
+    *,
+    is_interpolated: bool = False,
 ) -> float | None:
     """Volume of a lesion in the current study minus that in the prior.
 
@@ -113,6 +117,9 @@ def volume_change_mm3(
         From the mapped to the matched position, ``(S, P, L)`` mm.
     others
         ``(z, y, x)`` bool: other lesions on the current study's grid.
+    is_interpolated
+        Whether the current study is the prior interpolated on its grid, as a planted change is:
+        there, and only there, both have the same blur.
 
     Returns
     -------
@@ -133,6 +140,8 @@ def volume_change_mm3(
         return _inside(both, index), _inside(Mask.of(others), index)
 
     on_current = _shift_mm3(current, prior, to_prior, matched, lesions_at, match, True)
+    if is_interpolated:
+        return on_current
     on_prior = _shift_mm3(prior, current, to_current, lesion.mask, lesions_at, match, False)
     if on_current is None or on_prior is None:
         return None
@@ -181,7 +190,7 @@ def _shift_mm3(  # two images, the map between them, and the masks
     if was is None or now is None:
         return None
     shift = np.clip(now, *WINDOW) - np.clip(was, *WINDOW)
-    counted = (border_mm <= BORDER_MM) & (inside | ~others)
+    counted = (border_mm <= BORDER_MM) & (ring_mm <= GROWTH_MM) & (inside | ~others)
     voxel_mm3 = abs(float(np.linalg.det(own.grid.affine[:3, :3])))
     return float(shift[counted].sum()) / (WINDOW[1] - WINDOW[0]) * voxel_mm3
 
