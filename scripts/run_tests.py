@@ -19,7 +19,8 @@ from collections import Counter
 
 WINDOWS = ("tests/e2e", "tests/widgets")
 """Folders of the tests that open windows."""
-PROCESSES = max(2, min(4, os.cpu_count() or 2))
+PROCESSES = 1 + max(2, min(4, os.cpu_count() or 2))
+"""One more than processors: tests wait for servers, workers and windows."""
 SUMMARY = re.compile(r"^(=+ )?(?P<counts>\d+ \w+.*) in [\d.]+s")
 FAILED = 1
 """Exit status of pytest where a test failed."""
@@ -34,6 +35,7 @@ def pytest_options() -> dict[str, list[str]]:
     spread = [
         f"--numprocesses={PROCESSES}",
         "--dist=loadfile",
+        "--no-loadscope-reorder",
         "--max-worker-restart=4",
         "--durations=12",
     ]

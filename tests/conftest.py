@@ -15,6 +15,7 @@ os.environ["LP_NUM_THREADS"] = "1"  # Mesa's drawing by the processor
 import gc
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +33,35 @@ settings.register_profile(
     "suite", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("suite")
+
+
+LONGEST = (
+    "e2e/test_views.py",
+    "e2e/test_segment_models.py",
+    "e2e/test_ground.py",
+    "e2e/test_examples.py",
+    "e2e/test_prepare_plane.py",
+    "e2e/test_models.py",
+    "backends/embedded/test_other_words.py",
+    "evaluation/segment/test_evaluate.py",
+    "backends/registration/test_engine.py",
+    "evaluation/runs/test_interrupt.py",
+    "evaluation/ground/test_evaluate.py",
+    "backends/model_code/test_code_folder.py",
+    "test_ask_page.py",
+    "evaluation/runs/test_pages_in_browser.py",
+    "backends/nninteractive/test_server.py",
+    "test_new_backend.py",
+)
+"""Modules with the longest tests: if a process of pytest-xdist began one last, all would wait."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Run the modules that take longest first."""
+    tests = Path(__file__).parent
+    rank = {tests / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 def pytest_configure(config):
