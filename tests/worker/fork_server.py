@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import threading
+from importlib import import_module
 from multiprocessing.connection import Connection, wait
 
 from napari_medvlm.worker import process
@@ -95,7 +96,42 @@ def run_host(
     from napari_medvlm.worker import host
 
     constants.HF_HUB_OFFLINE = is_offline()
+    host.NICE = 0  # a test waits for its worker while other tests run
     host.main()
+
+
+def run(name: str, *arguments: object, **options: object) -> None:
+    """Run a function in a copy, for what needs torch in tests whose process may not import it.
+
+    Parameters
+    ----------
+    name
+        Its module and its name, ``module:function``.
+    *arguments, **options
+        Its own; they are pickled.
+    """
+    context = multiprocessing.get_context("forkserver" if AVAILABLE else "spawn")
+    if AVAILABLE:
+        context.set_forkserver_preload([*PRELOADED])
+    call = name, dict(os.environ), arguments, options
+    copy = context.Process(target=call_function, args=call)
+    copy.start()
+    copy.join()
+    assert copy.exitcode == 0, f"{name} failed; its error is on standard error."
+    copy.close()
+
+
+def call_function(
+    name: str,
+    environment: dict[str, str],
+    arguments: tuple[object, ...],
+    options: dict[str, object],
+) -> None:
+    """Call a function by its name, with the variables of another process."""
+    os.environ.clear()
+    os.environ.update(environment)
+    module, _, function = name.partition(":")
+    getattr(import_module(module), function)(*arguments, **options)
 
 
 def start(python: str, address: str, more: dict[str, str]) -> object:
