@@ -161,7 +161,7 @@ class ConversationView(QWidget):
         if self._session is not None and running is not None:
             self.transcript.stream(running, self._session.turn(running).partial)
 
-    # What the cards tell.
+    # Signals of the cards.
 
     def _mark(self, exchange: int, claim: int, mark: Mark | None) -> None:
         verdict, note = (None, "") if mark is None else (mark.verdict, mark.note)

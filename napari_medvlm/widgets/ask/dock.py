@@ -217,7 +217,7 @@ class AskDock(SessionDock[AskSession]):
         if self.session is not None and self.session.pending:
             self.run.show_progress(*latest)
 
-    # What the parts tell.
+    # Signals of the parts.
 
     def _edit(self, exchange: int) -> None:
         self.box.change(exchange, self._session().turn(exchange).question)
@@ -268,7 +268,7 @@ class AskDock(SessionDock[AskSession]):
         form.addRow("Model", self.model)
         form.addRow("Server", self.server)
         self.run.cancel.setText("Stop")
-        self.run.cancel.setToolTip("Stop; the partial answer is kept. (Shift+Escape)")
+        self.run.cancel.setToolTip("Stop; the partial answer remains. (Shift+Escape)")
         self.setMinimumWidth(WIDTH)
         layout = QVBoxLayout(self.body)
         layout.setSpacing(4)

@@ -78,7 +78,7 @@ class ExchangeCard(QFrame):
         answer = exchange.answer
         self.question.setText(exchange.question)
         self.state.setText(_state(exchange))
-        self.problem.tell(exchange.problem)
+        self.problem.show_text(exchange.problem)
         self.stream(exchange.partial if answer is None else "")
         if answer is not None:
             self.text.show_markdown(_short_of(answer))
@@ -111,10 +111,10 @@ class ExchangeCard(QFrame):
         exchange = self.exchange
         self.strip.show_sent(exchange.sent if in_full else ())
         coverage = covered(exchange.covered, len(exchange.sent)) if in_full else ""
-        self.coverage.tell(coverage)
-        self.choice.tell("" if answer is None else _choice(exchange, answer))
+        self.coverage.show_text(coverage)
+        self.choice.show_text("" if answer is None else _choice(exchange, answer))
         notes = answer.notes if answer is not None and in_full else ()
-        self.notes.tell("\n".join(f"⚠ {note}" for note in notes))
+        self.notes.show_text("\n".join(f"⚠ {note}" for note in notes))
         self.steps_text.show_markdown(_steps(exchange.steps))
         self.steps.setText(_counted(len(exchange.steps)))
         self.steps.setVisible(in_full and bool(exchange.steps))

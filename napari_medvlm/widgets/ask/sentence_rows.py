@@ -70,7 +70,7 @@ class ClaimRow(QFrame):
         self.text.setText(claim.text)
         source = f" · {claim.source}" if claim.source else ""
         self.state.setText(link_state(claim) + source)
-        self.problems.tell("\n".join(f"⚠ {problem}" for problem in claim.problems))
+        self.problems.show_text("\n".join(f"⚠ {problem}" for problem in claim.problems))
         self.find.setVisible(not claim.regions)
         for verdict, mark_button in self.marks.items():
             mark_button.setChecked(mark is not None and mark.verdict is verdict)
