@@ -300,8 +300,8 @@ class AskDock(SessionDock[AskSession]):
         talks.renamed.connect(guarded(lambda talk, title: self._session().rename(talk, title)))
         talks.export_requested.connect(guarded(self.export))
         talks.removed.connect(guarded(lambda talk: self._session().remove(talk)))
-        self.reading.regenerate_requested.connect(guarded(self._again))
-        self.reading.edit_requested.connect(guarded(self._edit))
+        self.reading.signals.regenerate_requested.connect(guarded(self._again))
+        self.reading.signals.edit_requested.connect(guarded(self._edit))
 
 
 def _without_tools(backend: str, model: str | None) -> str:
