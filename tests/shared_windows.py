@@ -90,11 +90,9 @@ class SharedWindow:
         viewer.dims.reset()
         viewer.dims.axis_labels = new.dims.axis_labels
         viewer.canvas.grid.update(new.canvas.grid.model_dump())
-        for shown, default in (
-            *zip(viewer.canvas.overlays.values(), new.canvas.overlays.values(), strict=True),
-            *zip(viewer.scene.overlays.values(), new.scene.overlays.values(), strict=True),
-        ):
-            shown.update(default.model_dump())
+        for part, default in ((viewer.canvas, new.canvas), (viewer.scene, new.scene)):
+            for name, overlay in default.overlays.items():
+                part.overlays[name].update(overlay.model_dump())
         viewer.scene.camera.update(new.scene.camera.model_dump())
         viewer.title, viewer.help = new.title, new.help
         viewer.keymap.clear()
@@ -144,12 +142,12 @@ def make_napari_viewer(request):
     if not getattr(request.module, "SHARES_WINDOWS", False):
         yield request.getfixturevalue("make_napari_viewer")
         return
-    with handing_out(request.getfixturevalue("shared_windows"), request.node) as open_window:
+    with viewers_from(request.getfixturevalue("shared_windows"), request.node) as open_window:
         yield open_window
 
 
 @contextlib.contextmanager
-def handing_out(windows: list[SharedWindow], test: pytest.Item):
+def viewers_from(windows: list[SharedWindow], test: pytest.Item):
     """A function that opens one of the windows, or another one where all are in use."""
     from napari.settings import get_settings
 
@@ -184,6 +182,8 @@ def handing_out(windows: list[SharedWindow], test: pytest.Item):
     gc.collect(1)
     if passed:
         _refuse_leaks(before, windows)
+    used.clear()  # the test's arguments hold the function above, and with it these windows
+    before.clear()
 
 
 def _refuse_leaks(before, windows) -> None:
