@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_medvlm.data.geometry.grid import FloatArray, Grid
 from napari_medvlm.data.prompts import Box, IndexArray
 from napari_medvlm.data.prompts.shapes import bounds_of
-from napari_medvlm.layers.orientation import axis_across, place_in_view
+from napari_medvlm.layers.orientation import axis_across, position_in_view
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -88,7 +88,7 @@ class ViewPlane:
     @classmethod
     def of(cls, viewer: Viewer, grid: Grid) -> ViewPlane:
         """The plane in view."""
-        zyx = grid.to_index(place_in_view(viewer))
+        zyx = grid.to_index(position_in_view(viewer))
         return cls(int(viewer.dims.ndisplay), axis_across(viewer), zyx)
 
 

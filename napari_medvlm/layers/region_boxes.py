@@ -13,7 +13,7 @@ from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.region import Region
 from napari_medvlm.layers.box_shapes import IndexBox, Vertices, ViewPlane
 from napari_medvlm.layers.layer_set import LayerSet
-from napari_medvlm.layers.orientation import place_in_view
+from napari_medvlm.layers.orientation import position_in_view
 
 if TYPE_CHECKING:
     from napari.layers import Points, Shapes
@@ -224,7 +224,7 @@ class RegionBoxes:
     def _view(self) -> tuple[object, ...]:
         """What of the view decides how boxes are drawn."""
         dims = self.viewer.dims
-        index = np.round(self.grid.to_index(place_in_view(self.viewer))).astype(int)
+        index = np.round(self.grid.to_index(position_in_view(self.viewer))).astype(int)
         return (dims.ndisplay, tuple(dims.order), tuple(index.tolist()), self._anchor())
 
 
