@@ -118,19 +118,19 @@ class _IndexBoxes:
         flat = np.where((thick == 1).sum(axis=1) == 1, thick.argmin(axis=1), -1)
         return cls(corners.min(axis=1), corners.max(axis=1), start, stop, flat)
 
-    def iou(self, one: int, others: IndexArray) -> FloatArray:
+    def iou(self, index: int, others: IndexArray) -> FloatArray:
         """``(m,)`` intersections over union of a box with ``(m,)`` others, see `box_iou`."""
-        flat = np.where(self.flat[others] < 0, self.flat[one], self.flat[others])
-        flat = np.where((self.flat[one] < 0) | (self.flat[one] == flat), flat, -1)
+        flat = np.where(self.flat[others] < 0, self.flat[index], self.flat[others])
+        flat = np.where((self.flat[index] < 0) | (self.flat[index] == flat), flat, -1)
         rows, across = np.arange(len(others)), flat[:, None] == np.arange(3)
-        of_one = self.flat[one] >= 0
-        at = self.start[one][flat] if of_one else self.start[others][rows, flat]
-        crossed = (self.start[one][flat] <= at) & (at < self.stop[one][flat])
+        is_flat = self.flat[index] >= 0
+        at = self.start[index][flat] if is_flat else self.start[others][rows, flat]
+        crossed = (self.start[index][flat] <= at) & (at < self.stop[index][flat])
         crossed &= (self.start[others][rows, flat] <= at) & (at < self.stop[others][rows, flat])
-        common = np.minimum(self.high[one], self.high[others])
-        common = np.maximum(common - np.maximum(self.low[one], self.low[others]), 0)
+        common = np.minimum(self.high[index], self.high[others])
+        common = np.maximum(common - np.maximum(self.low[index], self.low[others]), 0)
         shared = np.where(across, 1, common).prod(axis=1)
-        union = np.where(across, 1, self.high[one] - self.low[one]).prod(axis=1) - shared
+        union = np.where(across, 1, self.high[index] - self.low[index]).prod(axis=1) - shared
         union = union + np.where(across, 1, self.high[others] - self.low[others]).prod(axis=1)
         iou = np.divide(shared, union, out=np.zeros(len(others)), where=union > 0)
         return np.where((flat < 0) | crossed, iou, 0.0)
