@@ -22,7 +22,7 @@ _linked: dict[int, LinkedViews] = {}
 
 
 class SliderLink:
-    """Keeps the sliders of one view and the cursor position equal.
+    """Synchronizes the sliders of a view with the cursor position.
 
     Only the sliders of axes that are not displayed are moved: a view is not sliced again when the
     cursor moves within its plane.
