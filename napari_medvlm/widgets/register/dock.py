@@ -66,7 +66,7 @@ class RegisterDock(Dock):
         self.viewer = napari_viewer
         self.studies: PairedStudies | None = None
         self.session: PairingSession | None = None
-        self._made: dict[int, PairedStudies] = {}
+        self._by_serial: dict[int, PairedStudies] = {}
         self._runner = RoutedRunner()
         self.comparison = ComparisonForm(napari_viewer)
         self.correction = CorrectionForm(self.correct)
@@ -131,7 +131,7 @@ class RegisterDock(Dock):
         """Go back to the registration before the last correction or fit."""
         if self.session is not None and self.session.can_undo:
             self.session.undo()
-            self._show(self._made[self.session.serial])
+            self._show(self._by_serial[self.session.serial])
 
     def go_to_prior(self) -> None:
         """Move the planes from a position in the current image to the same one in the prior."""
@@ -192,7 +192,7 @@ class RegisterDock(Dock):
             journal = new_journal(ImageReference.of(studies.current), "register")
             self.session = PairingSession(studies.current, studies.prior, journal=journal)
         self.session.use(studies.pairing)
-        self._made[self.session.serial] = studies
+        self._by_serial[self.session.serial] = studies
         self._show(studies)
 
     def _end_session(self) -> None:
@@ -200,7 +200,7 @@ class RegisterDock(Dock):
         if self.session is not None:
             self.session.close()
         self.session = None
-        self._made.clear()
+        self._by_serial.clear()
 
     def _show(self, studies: PairedStudies) -> None:
         self.studies = studies
