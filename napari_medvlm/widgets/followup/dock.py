@@ -102,8 +102,8 @@ class FollowUpDock(Dock):
             review = review_of(pair, named_labels_of(layer, pair.prior, names), progress)
             return review, moved_lesions(layer, studies)
 
-        def show(found: tuple[LesionReview, NamedLabels]) -> None:
-            review, lesions = found
+        def show(located: tuple[LesionReview, NamedLabels]) -> None:
+            review, lesions = located
             self._on_proposed(review)
             self._outlines = PriorOutlines(self.viewer, lesions, pair.current, layer.colormap)
 
