@@ -22,7 +22,7 @@ from napari_medvlm.settings.paths import home, private_folder
 
 SESSIONS = "NAPARI_MEDVLM_SESSIONS"
 """Environment variable: another folder of journals."""
-Task = Literal["segment", "ground", "label", "ask"]
+Task = Literal["segment", "ground", "label", "ask", "register"]
 DELETED = ".deleted"
 """The folder of deleted journals, in the folder of journals; it has a folder for each day."""
 DELETED_DAYS = 30

@@ -17,6 +17,7 @@ from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.ledger.conversation_records import ConversationRecord
+from napari_medvlm.ledger.pairing_records import PairingChosen
 from napari_medvlm.ledger.serialization import Number, RegionRecord, Value, now
 from napari_medvlm.settings.privacy import names_somebody
 
@@ -143,7 +144,8 @@ Event = Annotated[
     | PromptChanged
     | PromptRemoved
     | MaskEdited
-    | OverlapChosen,
+    | OverlapChosen
+    | PairingChosen,
     Field(discriminator="event"),
 ]
 
