@@ -218,7 +218,7 @@ class CasesDock(Dock):
         self._show()
 
     def _look_for_files(self) -> None:
-        """Tell which files are missing, off this thread: they may lie on a slow drive."""
+        """Report which files are missing, on another thread: they may lie on a slow drive."""
         book = self._book()
 
         def work() -> frozenset[str]:
