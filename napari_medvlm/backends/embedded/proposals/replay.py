@@ -26,6 +26,8 @@ FEWEST = 100
 """Fewer voxels have no intensities of a tissue that further seeds could change."""
 AGREED, CONNECTED = 0.97, 0.8
 """Shares of a change that must be as the seed says, and connected with it."""
+DOUBLE = 1.0
+"""A positive seed that would add more than so many times the object is a correction around it."""
 AGAIN = 6
 """So many first seeds may ask for another proposal."""
 CORE = 0.8
@@ -176,7 +178,9 @@ class Replay:
             return thing
         if start.tissue:
             if np.count_nonzero(mask) >= FEWEST:
-                mask = self._same_tissue(mask, seeds, progress)
+                after = self._same_tissue(mask, seeds, progress)
+                if not self._doubles(mask, after, seed):
+                    mask = after
             return self._corrected(mask, seed, before, careful=True)
         again = self._again(mask, seeds, before)
         mask = self._corrected(mask, seed, before)
@@ -200,6 +204,12 @@ class Replay:
         if float(deep[tuple(at.T)].max()) < CORE * float(deep.max()):
             return None
         return agreeing(self._levels, [*before, seed])
+
+    def _doubles(self, mask: BoolArray, after: BoolArray, seed: Seed) -> bool:
+        """Whether a positive seed more than doubles an object of the size that clicks mean."""
+        size, added = np.count_nonzero(mask), np.count_nonzero(after & ~mask)
+        large = size * np.prod(self._levels.spacing) > LARGEST_MM3
+        return seed.positive and not large and added > DOUBLE * size
 
     def _same_tissue(self, mask: BoolArray, seeds: list[Seed], progress: Progress) -> BoolArray:
         """The mask after a seed that may change the intensities of the object's tissue.
