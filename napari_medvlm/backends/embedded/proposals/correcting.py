@@ -102,9 +102,9 @@ def connected(mask: BoolArray, at: IndexArray) -> BoolArray:
 
 
 def near_only(
-    levels: Levels, mask: BoolArray, part: BoolArray, at: IndexArray, positive: bool
+    levels: Levels, mask: BoolArray, part: BoolArray, at: IndexArray, positive: bool, thin: bool
 ) -> BoolArray:
-    """What of a change lies within some depths of the seed and is no thicker than there."""
+    """What of a change lies within some depths of the seed; if ``thin``, no thicker than there."""
     depth = depth_at(levels, mask, at, positive)
     steps = np.ceil((CAREFUL * depth + max(levels.spacing)) / np.array(levels.spacing)).astype(int)
     low = np.maximum(at.min(0) - steps, 0)
@@ -112,7 +112,9 @@ def near_only(
     box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     result = np.zeros_like(part)
     inside = components_of(part[box], at - low)
-    result[box] = components_of(_no_thicker(inside, at - low, levels.spacing), at - low)
+    if thin:
+        inside = components_of(_no_thicker(inside, at - low, levels.spacing), at - low)
+    result[box] = inside
     return result
 
 

@@ -208,8 +208,11 @@ class Replay:
     def _doubles(self, mask: BoolArray, after: BoolArray, seed: Seed) -> bool:
         """Whether a positive seed more than doubles an object of the size that clicks mean."""
         size, added = np.count_nonzero(mask), np.count_nonzero(after & ~mask)
-        large = size * np.prod(self._levels.spacing) > LARGEST_MM3
-        return seed.positive and not large and added > DOUBLE * size
+        return seed.positive and not self._is_large(mask) and added > DOUBLE * size
+
+    def _is_large(self, mask: BoolArray) -> bool:
+        """Whether an object is larger than what is looked for around a click."""
+        return bool(np.count_nonzero(mask) * np.prod(self._levels.spacing) > LARGEST_MM3)
 
     def _same_tissue(self, mask: BoolArray, seeds: list[Seed], progress: Progress) -> BoolArray:
         """The mask after a seed that may change the intensities of the object's tissue.
@@ -228,12 +231,12 @@ class Replay:
             return mask
         meant[tuple(at.T)] = True
         part = connected(meant, at)
+        large = self._is_large(mask)
         if len(seeds) <= TISSUE:
-            large = np.count_nonzero(mask) * np.prod(self._levels.spacing) > LARGEST_MM3
             if agreed >= AGREED * total and (large or np.count_nonzero(part) >= CONNECTED * total):
                 return wanted
         else:
-            part = near_only(self._levels, mask, part, at, seed.positive)
+            part = near_only(self._levels, mask, part, at, seed.positive, thin=not large)
         mask = mask.copy()
         mask[part] = seed.positive
         return mask
