@@ -320,7 +320,7 @@ class Backend(ABC):
         InvalidPrompt
             If there is no such image, or nothing was written.
         BackendUnavailable
-            If it cannot tell.
+            If it is not known.
         """
         raise self._not_able("explain its answers")
 

@@ -65,7 +65,7 @@ class AnswerSubject(Subject):
 
     @property
     def asked(self) -> str:
-        """The question's text, without what tells of places."""
+        """The question's text, without words of location."""
         return self.question.text.partition("\n\n")[0]
 
     def read(self, reply: Reply) -> CheckedAnswer:

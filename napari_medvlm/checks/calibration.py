@@ -106,7 +106,7 @@ class Curve:
         How many answers it was fitted on.
     ece, ece_after
         The expected calibration error of those before and after.
-    made
+    fitted_at
         When, as ISO 8601.
     """
 
@@ -116,7 +116,7 @@ class Curve:
     count: int
     ece: float = 0.0
     ece_after: float = 0.0
-    made: str = ""
+    fitted_at: str = ""
 
     def __call__(self, confidence: ArrayLike) -> Floats:
         """The share of right answers at stated confidences ``(n,)``."""
@@ -201,6 +201,7 @@ def load(backend: str, model: str | None = None, regions: bool = False) -> Curve
         return None
     try:
         values = json.loads(path.read_text("utf-8"))
+        values["fitted_at"] = values.pop("made", values.get("fitted_at", ""))  # files of 0.1
         return Curve(**{**values, "x": tuple(values["x"]), "y": tuple(values["y"])})
     except DAMAGED as error:
         raise SettingsError(

@@ -46,7 +46,7 @@ class ChangedViews(Check):
         alike = [answer for answer in answers if same_answer(first, answer)]
         details: dict[str, Any] = {
             "views": [
-                {"view": name, "said": answer.short}
+                {"view": name, "answer": answer.short}
                 for (name, _), answer in zip(views, answers, strict=True)
             ],
             "agreement": len(alike) / len(answers),

@@ -39,17 +39,17 @@ class NegationCheck(Check):
         rows, against, unread = [], [], 0
         for pair in pairs:
             answer = ask(pair.request)
-            rows.append({"asked": pair.asked, "said": answer.short, "expected": pair.expected})
+            rows.append({"asked": pair.asked, "answer": answer.short, "expected": pair.expected})
             unread += not answer.group
             if answer.group and answer.group != pair.expected:
                 against.append(f"“{pair.asked}” was answered {answer.short}. {pair.message}")
         if against:
-            return self.flagged("It contradicts itself. " + " ".join(against), twins=rows)
+            return self.flagged("It contradicts itself. " + " ".join(against), pairs=rows)
         if unread == len(pairs):
             return self.not_applicable(
-                "The answers to the paired questions could not be parsed.", twins=rows
+                "The answers to the paired questions could not be parsed.", pairs=rows
             )
-        return self.passed("Answers to the paired questions are consistent.", twins=rows)
+        return self.passed("Answers to the paired questions are consistent.", pairs=rows)
 
 
 class Resampling(Check):
@@ -77,13 +77,13 @@ class Resampling(Check):
         asked = subject.again(self.count)
         answers = [ask(request) for _, request in asked]
         rows = [
-            {"asked": text, "said": answer.short}
+            {"asked": text, "answer": answer.short}
             for (text, _), answer in zip(asked, answers, strict=True)
         ]
         alike = [answer for answer in answers if same_answer(first, answer)]
         sizes = [len(cluster) for cluster in clusters((first, *answers))]
         details: dict[str, Any] = {
-            "askings": rows,
+            "requests": rows,
             "agreement": len(alike) / len(answers),
             "entropy_nats": round(entropy(sizes), 4),
             "clusters": sizes,
@@ -96,7 +96,7 @@ class Resampling(Check):
             return self.flagged(f"{summary}. The answer depends on wording or chance.", **details)
         if first.regions:
             shared = [region_overlap(first.regions, answer.regions, grid) for answer in alike]
-            details["place_overlap"] = round(sum(shared) / len(shared), 4)
+            details["region_overlap"] = round(sum(shared) / len(shared), 4)
             if sum(shared) / len(shared) < SAME_LOCATION:
                 return self.flagged(f"{summary}, but the regions differ.", **details)
         return self.passed(f"{summary}.", **details)
@@ -118,7 +118,7 @@ class BlankedEvidence(Check):
             return self.not_applicable("The answer has no region to hide.")
         grid, first = subject.volume.grid, subject.original
         own = _answer_or_refusal(ask, subject.hidden(subject.boxes))
-        rows = {"said": first.short, "with_its_place_hidden": own.short}
+        rows = {"answer": first.short, "with_region_hidden": own.short}
         if not moved(first, own, grid):
             return self.flagged(
                 "Does not depend on the image: with its region hidden it still answers "
@@ -164,9 +164,11 @@ class BlankImage(Check):
         if same_answer(first, answer):
             return self.flagged(
                 f"Does not depend on the image: the same answer for a grey image, {answer.short}.",
-                said=answer.short,
+                answer=answer.short,
             )
-        return self.passed(f"Different answer for a grey image: {answer.short}.", said=answer.short)
+        return self.passed(
+            f"Different answer for a grey image: {answer.short}.", answer=answer.short
+        )
 
 
 class ImageSwap(Check):
@@ -202,7 +204,7 @@ class ImageSwap(Check):
         )
         assert swap is not None
         answer = _answer_or_refusal(ask, subject.swapped(swap))
-        rows = {"said": answer.short, "of": swap.description.strip(",")}
+        rows = {"answer": answer.short, "of": swap.description.strip(",")}
         if moved(first, answer, volume.grid):
             position = " in another region" if same_answer(first, answer) else ""
             return self.passed(

@@ -101,7 +101,7 @@ class Answer:
     written
         All that the model wrote, unchanged.
     tokens
-        How many tokens the model wrote; 0 if it does not tell.
+        How many tokens the model wrote; 0 if it does not report it.
     prompt
         The text that the model was sent, without images; empty if the backend does not state it.
     settings

@@ -103,7 +103,7 @@ class Volume:
         DICOM's SeriesInstanceUID; empty if it was not read from DICOM.
     suv
         Of PET: the standardized uptake value by body weight, in g/ml, of an intensity of 1. `None`
-        if the header does not allow to tell, or of other images.
+        if the header does not allow to compute it, or of other images.
     stated_unit
         Unit of the intensities as the file states it, in UCUM; empty if it is none that is known.
         `None`: the file does not state one.
@@ -112,7 +112,7 @@ class Volume:
     notes
         What was mended or assumed in reading, a sentence each.
     patient
-        Words that stand for the patient, so that nothing that has one is written down.
+        Words that identify the patient, so that nothing that has one is written down.
 
     Raises
     ------
@@ -300,7 +300,7 @@ def _check_array(data: NDArray[Any]) -> None:
 
 
 def require_contrast(volume: Volume) -> None:
-    """Raise `InvalidImage` if all voxels are equal: there is nothing to tell apart."""
+    """Raise `InvalidImage` if all voxels are equal: there is nothing to distinguish."""
     low, high = volume.range
     if low == high:
         raise InvalidImage(

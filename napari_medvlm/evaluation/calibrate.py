@@ -43,7 +43,7 @@ def calibrate(run: Path, method: Kind, copy: Path | None = None) -> Json:
 
     Returns
     -------
-    ``answers``, those that tell how sure they are and have something to choose, or the regions
+    ``answers``, those that state a confidence and have options to choose from, or the regions
     with a score, and how many were ``right``; ``ece`` and ``brier`` before, ``ece_after`` and
     ``brier_after`` of answers that the curve has not seen (``checked``: by how many parts; 0: there
     were too few, so these are of the answers that it was fitted on), ``ece_fitted`` and

@@ -153,7 +153,7 @@ def read_masks(path: str | Path, grid: Grid) -> NamedLabels:
 
 
 def _require_objects(path: Path) -> None:
-    """Tell what a file is that can hold no labels."""
+    """Raise an error that says what a file without labels is."""
     holds = ""
     if path.is_dir():
         holds = "is a folder"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.language.normalize import words_of
@@ -54,7 +54,8 @@ class _Entry(YamlTable):
     also: list[str] = []
     shape: str = Field(min_length=1)
     density: str = ""
-    place: str = ""
+    location: str = Field("", validation_alias=AliasChoices("location", "place"))
+    """``place`` in files of 0.1."""
     source: str = "general radiology knowledge"
 
 
@@ -147,7 +148,7 @@ def _forms(findings: Mapping[str, _Entry]) -> dict[frozenset[str], Description]:
 
 
 def _described(name: str, entry: _Entry) -> Description:
-    return Description(name, entry.shape, entry.density, entry.place, entry.source)
+    return Description(name, entry.shape, entry.density, entry.location, entry.source)
 
 
 def _word_set(text: str) -> frozenset[str]:

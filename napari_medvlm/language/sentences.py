@@ -1,4 +1,4 @@
-"""Sentences: of a report's sections that tell what was found, and of what a model wrote."""
+"""Sentences: of a report's sections with findings, and of what a model wrote."""
 
 from __future__ import annotations
 

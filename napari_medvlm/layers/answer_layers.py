@@ -22,7 +22,7 @@ from napari_medvlm.layers.orientation import (
     axis_across,
     describe,
     go_to,
-    place_in_view,
+    position_in_view,
     show_plane,
 )
 from napari_medvlm.layers.pairing.prior_regions import PriorRegions, in_current
@@ -195,7 +195,7 @@ class AnswerLayers:
         self._steps.close()
 
     def _on_region(self, key: int) -> None:
-        """Tell the sentence that is about this region and fewest others."""
+        """Select the sentence about this region and the fewest others."""
         numbers = self._shown[key].numbers
         self._on_chosen(min(numbers, key=self._count) - 1)
 
@@ -245,7 +245,7 @@ def look_at(viewer: Viewer, volume: Volume, regions: Sequence[Region]) -> None:
 def show_slice(viewer: Viewer, volume: Volume, cut: SliceRef) -> None:
     """Show the plane and the place of a slice; where the other planes are stays."""
     show_slice_plane(viewer, volume, cut)
-    at = volume.grid.to_index(place_in_view(viewer))
+    at = volume.grid.to_index(position_in_view(viewer))
     at[cut.axis] = cut.index
     go_to(viewer, volume.grid.to_world(at).tolist())
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.layers.orientation import axis_across, place_in_view
+from napari_medvlm.layers.orientation import axis_across, position_in_view
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -41,4 +41,4 @@ def _rectangle(corners: Vertices, box: Box, grid: Grid, viewer: Viewer) -> Verti
 
 
 def _index_in_view(axis: int, grid: Grid, viewer: Viewer) -> float:
-    return float(np.round(grid.to_index(place_in_view(viewer))[axis]))
+    return float(np.round(grid.to_index(position_in_view(viewer))[axis]))

@@ -14,7 +14,7 @@ from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.convert import KEY, role
 from napari_medvlm.layers.display.fixed_position import FixedPosition
 from napari_medvlm.layers.mask_strokes import PaintedReslice, Stroke
-from napari_medvlm.layers.orientation import axis_across, go_to, place_in_view
+from napari_medvlm.layers.orientation import axis_across, go_to, position_in_view
 from napari_medvlm.layers.prompts.base import visible_mm
 from napari_medvlm.layers.prompts.points import PointsLayer
 from napari_medvlm.layers.prompts.scribbles import ScribblesLayer
@@ -136,7 +136,7 @@ class MaskLayer:
             return
         grid = self.session.volume.grid
         world = grid.to_world(voxels + np.array(mask.start))
-        axis, here = axis_across(self.viewer), place_in_view(self.viewer)
+        axis, here = axis_across(self.viewer), position_in_view(self.viewer)
         if np.min(np.abs(world[:, axis] - here[axis])) > max(grid.spacing) / 2:
             center = world.mean(axis=0)
             nearest = world[np.argmin(np.linalg.norm(world - center, axis=1))]
@@ -213,7 +213,7 @@ class MaskLayer:
             self.layer.mode = "paint" if positive else "erase"
 
     def _on_paint(self, event: Any) -> None:
-        """Tell the session of a stroke, and show what came of it."""
+        """Add a stroke to the session and show the resulting mask."""
         assert self._layer is not None
         grid = self.session.volume.grid
         stroke = Stroke.of(event.value, self.session.labels.dtype)

@@ -129,7 +129,7 @@ def go_to(viewer: Viewer, spl_mm: Sequence[float]) -> None:
         cursor.move_to(spl_mm)
 
 
-def place_in_view(viewer: Viewer) -> tuple[float, float, float]:
+def position_in_view(viewer: Viewer) -> tuple[float, float, float]:
     """Where the planes are, ``(S, P, L)`` in patient millimetres; a picture alone lies at S 0."""
     s, p, left = (0.0, 0.0, 0.0, *viewer.dims.point)[-3:]
     position = [float(s), float(p), float(left)]

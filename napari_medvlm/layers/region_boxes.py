@@ -13,7 +13,7 @@ from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.region import Region
 from napari_medvlm.layers.box_shapes import Vertices, draw_box
 from napari_medvlm.layers.layer_set import LayerSet
-from napari_medvlm.layers.orientation import axis_across, place_in_view
+from napari_medvlm.layers.orientation import axis_across, position_in_view
 
 if TYPE_CHECKING:
     from napari.layers import Points, Shapes
@@ -143,7 +143,7 @@ class RegionBoxes:
     def _is_in_view(self, region: Region) -> bool:
         axis = axis_across(self.viewer)
         start, stop = region.box.bounds(self.grid)
-        at = self.grid.to_index(place_in_view(self.viewer))[axis]
+        at = self.grid.to_index(position_in_view(self.viewer))[axis]
         return bool(start[axis] - 0.5 <= at < stop[axis] - 0.5)
 
     def _features(self) -> dict[str, list[Any]]:
@@ -220,7 +220,7 @@ class RegionBoxes:
     def _view(self) -> tuple[object, ...]:
         """What of the view decides how boxes are drawn."""
         dims = self.viewer.dims
-        index = np.round(self.grid.to_index(place_in_view(self.viewer))).astype(int)
+        index = np.round(self.grid.to_index(position_in_view(self.viewer))).astype(int)
         return (dims.ndisplay, tuple(dims.order), tuple(index.tolist()), self._anchor())
 
 

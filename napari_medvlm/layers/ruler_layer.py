@@ -12,7 +12,7 @@ from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.measurements.ruler import Ruler
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.convert import KEY
-from napari_medvlm.layers.orientation import axis_across, place_in_view
+from napari_medvlm.layers.orientation import axis_across, position_in_view
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -134,7 +134,7 @@ class RulerLayer:
             return points
         axis = axis_across(self.viewer)
         low, high = points[:, axis].min(), points[:, axis].max()
-        here = self.grid.to_index(place_in_view(self.viewer))[axis]
+        here = self.grid.to_index(position_in_view(self.viewer))[axis]
         seen = points.copy()
         seen[:, axis] = np.clip(np.round(here), np.round(low), np.round(high))
         return seen
@@ -193,7 +193,7 @@ class RulerLayer:
         return {"edge_color": COLOR, "edge_width": width, "face_color": "transparent"}
 
     def _follow(self, _: Shapes, event: Any) -> Iterator[None]:
-        """Tell the length while the mouse draws."""
+        """Show the length while the mouse draws."""
         yield
         while event.type == "mouse_move":
             self._write()

@@ -31,7 +31,7 @@ class Overlap(StrEnum):
     NEWEST = "newest"
     """The object that was changed last takes it."""
     FIRST = "first"
-    """The object that was made first keeps it."""
+    """The voxel belongs to the object that was created first."""
     BOTH = "both"
     """It belongs to both; the one changed last is drawn on top."""
 
@@ -317,7 +317,7 @@ class Classified(Value):
     Attributes
     ----------
     sent
-        The very texts that the model compared with the picture, by what they stand for.
+        The very texts that the model compared with the picture, by the label they describe.
     """
 
     record: Literal["classified"] = "classified"

@@ -230,7 +230,7 @@ class GroundingSession(Closeable):
         self._queue.stop_all()
 
     def forget(self, *phrases: str) -> None:
-        """Remove phrases and their regions (all if none are named); the ledger keeps them."""
+        """Remove phrases and their regions (all if none are named); they stay in the ledger."""
         for phrase in phrases or tuple(self._located):
             self._located.pop(phrase, None)
         self.changed.emit()

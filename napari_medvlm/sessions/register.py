@@ -1,4 +1,4 @@
-"""Register a prior to a current volume: by their headers where these tell, else by intensities."""
+"""Register a prior to a current volume: by their headers if possible, else by intensities."""
 
 from __future__ import annotations
 

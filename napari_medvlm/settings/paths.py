@@ -1,4 +1,4 @@
-"""Where the program keeps what outlives it."""
+"""Folders of settings, sessions, downloads and caches."""
 
 from __future__ import annotations
 

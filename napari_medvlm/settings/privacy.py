@@ -1,4 +1,4 @@
-"""Words that stand for a patient, and whether they may be written into files of this program."""
+"""Words that identify a patient, and whether they may be written into files of this program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ VARIABLE = "NAPARI_MEDVLM_PATIENT_NAMES"
 """Set to 1, sessions and logs may name patients: by the names of folders and of series."""
 
 SHORTEST = 3
-"""Words with fewer letters stand for nobody: titles, initials."""
+"""Words with fewer letters identify nobody: titles, initials."""
 
 
 def may_name_patients() -> bool:

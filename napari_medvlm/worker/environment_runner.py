@@ -38,7 +38,7 @@ class RoutedRunner(Runner):
     The file of environments is read again whenever it has changed, so corrections apply at once.
     Jobs of one Python are done one after the other; those of different ones side by side.
 
-    Memory is not shared between them: each process loads the libraries and keeps the models that
+    Memory is not shared between them: each process loads the libraries and caches the models that
     it was asked for last, also on the same GPU, and each volume is parked once for each process.
 
     Parameters

@@ -39,7 +39,7 @@ from napari_medvlm.worker.process import WINDOWS, variables
 VERSION: str = sys.modules["napari_medvlm"].__version__
 """Of this package, whose top an inner module does not import: it names all the others."""
 ANSWER_S = 60.0
-"""How long an interpreter may take to tell its version; network drives are slow at first."""
+"""How long an interpreter may take to print its version; network drives are slow at first."""
 POLL_S = 0.02
 PYTHON_PATHS = ("bin/python", "Scripts/python.exe", "python.exe")
 """Where the interpreter is in the folder of an environment."""

@@ -84,8 +84,8 @@ class Executor:
             logger.exception("The backend %s failed", request.backend)
             raise BackendFailed(
                 f"{request.backend} failed: {type(error).__name__}: {str(error).rstrip('.')}.",
-                "Prompts are kept. Change them or choose another backend. Details are in the log: "
-                f"{log_path()}",
+                "Prompts are not lost. Change them or choose another backend. Details are in the "
+                f"log: {log_path()}",
             ) from error
 
     def _do(self, request: Request, progress: Progress, deliver: Deliver) -> Reply | None:

@@ -120,7 +120,7 @@ def _served(backend: str) -> tuple[str, ...]:
 
 
 def _step(command: Sequence[str], on_line: OnLine, is_cancelled: IsCancelled) -> None:
-    """Run a program to its end, telling its lines."""
+    """Run a program to its end and report its output lines."""
     logger.info("Running %s", command)
     last = [""]
     process = subprocess.Popen(

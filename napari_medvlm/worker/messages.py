@@ -223,7 +223,7 @@ class RunJob:
     channels
         The voxels of the channels of the request's query.
     blocks
-        Names of all blocks that the caller keeps; the worker detaches from all others.
+        Names of all blocks that the caller holds; the worker detaches from all others.
     """
 
     job: int

@@ -103,7 +103,7 @@ class WorkerProcess:
             self.kill()
             raise BackendFailed(
                 f"The answer of the backend cannot be read: {type(error).__name__}.",
-                "Prompts are kept. Update the backend, or choose another one.",
+                "Prompts are not lost. Update the backend, or choose another one.",
             ) from error
 
     def crash(self) -> WorkerCrashed:
@@ -115,7 +115,7 @@ class WorkerProcess:
         return WorkerCrashed(
             f"The worker process ended during a request ({how})."
             + (f" Last output: {last}" if last else ""),
-            "Prompts are kept and the next request starts a new worker.",
+            "Prompts are not lost, and the next request starts a new worker.",
             code,
         )
 

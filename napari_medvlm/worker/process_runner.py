@@ -154,7 +154,7 @@ class WorkerRunner(Runner):
         except Exception as error:  # noqa: BLE001  # the thread serves the next job, whatever this one raised
             logger.warning("A request failed in the viewer: %s", for_log(error))
             return BackendFailed(
-                f"The request failed: {type(error).__name__}.", "Prompts are kept; ask again."
+                f"The request failed: {type(error).__name__}.", "Prompts are not lost; ask again."
             )
 
     def _attempt(self, job: Job) -> Reply | MedVLMError | None:
@@ -191,7 +191,7 @@ class WorkerRunner(Runner):
         return self._process
 
     def _note_loaded(self, request: Request) -> None:
-        """Remember what the worker has loaded, as `Work` keeps it; a registration loads nothing."""
+        """Remember what the worker has loaded, as `Work` has it; a registration loads nothing."""
         if isinstance(request, RegisterRequest):
             return
         key = (request.backend, request.model, request.device)
@@ -206,7 +206,7 @@ class WorkerRunner(Runner):
         self._process = None
         return WorkerHung(
             f"The backend did not stop within {self._grace_s:g} s and was ended.",
-            "Prompts are kept and the next request starts a new worker.",
+            "Prompts are not lost, and the next request starts a new worker.",
         )
 
 

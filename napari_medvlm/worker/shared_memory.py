@@ -203,7 +203,7 @@ class SharedVolumeReader:
 
 
 class _Attached:
-    """A block as numpy's array interface; the array keeps this object, and so the block, alive."""
+    """A block as numpy's array interface; it references this object, which holds the block."""
 
     def __init__(self, shared: SharedArray) -> None:
         self._block = attach(shared.block)

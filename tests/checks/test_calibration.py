@@ -8,6 +8,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss
 
 from napari_medvlm.checks.calibration import (
+    Curve,
     brier,
     expected_calibration_error,
     file_of,
@@ -62,6 +63,15 @@ def test_a_curve_mends_what_it_was_fitted_on_and_survives_its_file(kind):
     save(curve, "server", "models/a b:7")
     assert load("server", "models/a b:7") == curve
     assert load("server") is None
+
+
+def test_a_curve_of_version_0_1_is_read():
+    path = save(fit(*sure()), "scripted")
+    assert '"fitted_at"' in path.read_text("utf-8")
+    path.write_text(
+        '{"kind": "platt", "x": [], "y": [1.0, 0.5], "count": 9, "made": "2026-11-01T10:00:00"}'
+    )
+    assert load("scripted") == Curve("platt", (), (1, 0.5), 9, fitted_at="2026-11-01T10:00:00")
 
 
 def test_isotonic_equals_scikit_learn():

@@ -23,7 +23,7 @@ def sought(phrase, wanted, found, iou):
         for ends in (wanted, found)
     ]
     return PhraseResult(phrase=phrase, label=phrase, iou=iou, pointed=None, wanted=places[0],
-                  found=places[1], overlaps=())  # fmt: skip
+                  predicted=places[1], overlaps=())  # fmt: skip
 
 
 @pytest.fixture

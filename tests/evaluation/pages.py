@@ -75,7 +75,7 @@ def phrase_result(rng, phrase, is_there):
     iou = float(rng.uniform(0.5, 1) if hit else rng.uniform(0, 0.5)) if is_there else 0.0
     return PhraseResult(
         phrase=phrase, label=phrase, iou=iou, pointed=hit if is_there else None,
-        wanted=(BOX,) if is_there else (), found=(BOX.model_copy(update={"score": score}),),
+        wanted=(BOX,) if is_there else (), predicted=(BOX.model_copy(update={"score": score}),),
         overlaps=((iou,),) if is_there else ((),), compared="box" if is_there else "",
     )  # fmt: skip
 

@@ -163,7 +163,7 @@ def test_scores_of_regions_have_a_curve_of_their_own(tmp_path):
         bare = place.model_copy(update={"score": None})
         iou = 0.8 if random.uniform() < score - 0.3 else 0.2
         sought = PhraseResult(phrase="mass", label="mass", iou=iou, pointed=True, wanted=(bare,),
-                        found=(place, bare), overlaps=((iou,), (0.0,)))  # fmt: skip
+                        predicted=(place, bare), overlaps=((iou,), (0.0,)))  # fmt: skip
         case = Case(name=f"c{number}", images=(picture(tmp_path / "cxr_1.png"),))
         outcomes.append(Grounded(case=case.name, results=(sought,)))
         write_outcome(folder, case.model_dump(mode="json"), outcomes[-1])

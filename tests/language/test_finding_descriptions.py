@@ -130,6 +130,13 @@ def test_the_users_own_file_goes_before_the_packaged_one(tmp_path: Path) -> None
     assert known.describe("pneumothorax") == KNOWN.describe("pneumothorax")
 
 
+@pytest.mark.parametrize("key", ["location", "place"])
+def test_a_location_is_read_from_files_of_this_version_and_of_0_1(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "k.yaml"
+    path.write_text(f"findings:\n  a spot:\n    shape: spot\n    {key}: in bone\n")
+    assert Knowledge.load(path).expand("spot", "{definition}") == "a spot, in bone"
+
+
 def test_a_user_without_a_file_of_their_own_gets_the_packaged_one(tmp_path: Path) -> None:
     known = Knowledge.load(user_file=tmp_path / "knowledge.yaml")
     assert known.describe("pneumothorax") == KNOWN.describe("pneumothorax")

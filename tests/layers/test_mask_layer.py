@@ -10,7 +10,7 @@ from napari.layers import Layer
 import napari_medvlm as nmv
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.convert import labels_and_grid, role
-from napari_medvlm.layers.orientation import Plane, place_in_view, show_plane
+from napari_medvlm.layers.orientation import Plane, position_in_view, show_plane
 from napari_medvlm.layers.session_layers import SessionLayers
 from tests.conftest import make_phantom
 
@@ -76,7 +76,7 @@ def test_an_object_is_hidden_shown_and_gone_to(opened):
     assert mask.colormap.map(np.array([1]))[0, 3] > 0
     viewer.dims.set_current_step(0, 0)
     layers.mask.go_to(1)
-    index = np.rint(session.volume.grid.to_index(place_in_view(viewer))).astype(int)
+    index = np.rint(session.volume.grid.to_index(position_in_view(viewer))).astype(int)
     assert session.mask[index[0]].any()
     layers.mask.toggle()
     assert not mask.visible

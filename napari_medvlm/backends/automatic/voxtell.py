@@ -159,7 +159,7 @@ class VoxTellBackend(Backend):
     def _unread(self, text: str) -> str:
         count = len(self._predictor.embedding_bank or {})
         return (
-            f"None of the {count} kept phrases is {text!r}, and the text model is not on this "
+            f"None of the {count} stored phrases is {text!r}, and the text model is not on this "
             f"computer; download {TEXT_MODEL} for any phrase."
         )
 

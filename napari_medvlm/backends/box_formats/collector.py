@@ -33,7 +33,7 @@ _ONLY_NUMBERS = re.compile(r"[-\d\s.,;()\[\]]*+\Z")
 
 
 class BoxCollector:
-    """One text on its way to `Parsed`: readers put in what they see, it keeps what holds.
+    """One text on its way to `Parsed`: readers add what they see, it discards what is invalid.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ def out_of_memory_errors(title: str, device: str) -> Iterator[None]:
 
 
 def give_back(device: str) -> None:
-    """Give back what torch keeps of a device's memory for later."""
+    """Free the memory of a device that torch has cached."""
     import torch
 
     if device.startswith("cuda"):

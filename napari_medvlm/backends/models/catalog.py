@@ -58,9 +58,9 @@ class Row(BaseModel):
         The whole text that is sent for a report, with ``{image}``, and ``{context}`` for what is
         known of the patient; models with one answer no other question.
     region
-        What is said before the coordinates of regions in a question.
+        The text before the coordinates of regions in a question.
     pixel_size
-        What is said after a question of the pixels of an image as the model sees it, with
+        The text after a question of the pixels of an image as the model sees it, with
         ``{width}`` and ``{height}`` in millimetres; empty: nothing.
     longest
         Tokens that an answer to `prompt` may have; 0: as the backend has it.
@@ -187,7 +187,7 @@ class Row(BaseModel):
     def fits(self, model: str, kind: str) -> bool:
         """Return whether the row applies to a hub id or folder and a model type.
 
-        Three parts of a folder's path count, because the library keeps what it downloaded in
+        Three parts of a folder's path count, because the library stores downloads in
         ``models--owner--name/snapshots/version``.
         """
         name = "/".join(model.replace("\\", "/").rstrip("/").lower().split("/")[-3:])

@@ -43,7 +43,7 @@ def folder_of(model: str) -> Path | None:
 def damaged(model: str, progress: Progress) -> tuple[str, ...]:
     """The names of a downloaded model's files whose content is not what the hub named.
 
-    The library keeps each file under the hash that the hub gave it: SHA-256 for weights, git's for
+    The library stores each file under the hash that the hub gave it: SHA-256 for weights, git's for
     texts.
 
     Raises

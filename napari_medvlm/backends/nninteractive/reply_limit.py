@@ -73,7 +73,7 @@ def _magic() -> bytes:
 def _too_large(size: int, most: int) -> BackendFailed:
     return BackendFailed(
         f"The server sent a reply of {size} bytes or more; a mask of the image has at most {most}.",
-        "Prompts are kept. See the log of the server, or choose another server.",
+        "Prompts are not lost. See the log of the server, or choose another server.",
     )
 
 

@@ -37,7 +37,7 @@ from napari_medvlm.settings.allowed_hosts import (
 
 KEY = "NAPARI_MEDVLM_API_KEY"
 SERVICE = "napari-medvlm"
-"""The name under which a keyring keeps keys, each for the origin of a server's address."""
+"""The name under which a keyring stores keys, each for the origin of a server's address."""
 POLL_S = 0.1
 EXAMPLE = "http://127.0.0.1:1527"
 _connecting = threading.Lock()
@@ -303,11 +303,11 @@ def error_context(url: str) -> Iterator[None]:
     except httpx.TimeoutException as error:
         raise BackendFailed(
             f"The server {at} did not answer in time ({type(error).__name__}).",
-            "Prompts are kept. Try again, or choose another server.",
+            "Prompts are not lost. Try again, or choose another server.",
         ) from error
     except (client().SessionExpiredError, httpx.TransportError) as error:
         raise BackendFailed(
-            f"The server {at} lost the session twice: {error}.", "Prompts are kept. Try again."
+            f"The server {at} lost the session twice: {error}.", "Prompts are not lost. Try again."
         ) from error
 
 
@@ -340,5 +340,5 @@ def _refused(at: str, response: Any) -> BackendUnavailable | BackendFailed:
     detail = response.text.strip()[:200]
     return BackendFailed(
         f"The server {at} refused the request ({response.status_code}): {detail}",
-        "Prompts are kept. Change them, or choose another server.",
+        "Prompts are not lost. Change them, or choose another server.",
     )

@@ -148,7 +148,7 @@ class ServerBackend(Backend):
         if silent_s > (self.silent_s if begun else self.first_s):
             raise BackendFailed(
                 f"No response from {self._url} for {silent_s:.0f} s.",
-                "The partial answer is kept. The server may be loading the model or be overloaded: "
+                "The partial answer remains. The server may be loading the model or be overloaded: "
                 "see its log, send fewer images, or choose a smaller model.",
             )
 

@@ -31,7 +31,7 @@ CONNECT_S = 10.0
 SENT_HEADERS = frozenset(
     {"host", "accept", "accept-encoding", "connection", "content-type", "content-length"}
 )
-"""What stays of what the library adds to the request: it would tell of this computer, too."""
+"""What stays of what the library adds to the request: it describes this computer, too."""
 AGENT = "napari-medvlm"
 
 
@@ -108,7 +108,7 @@ def models_of(base_url: str, timeout_s: float = 5.0) -> list[str]:
     Raises
     ------
     BackendUnavailable
-        If the server may not be asked, or does not tell.
+        If the server may not be asked, or does not answer.
     """
     require_allowed(base_url)
 

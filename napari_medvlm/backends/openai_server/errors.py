@@ -78,7 +78,7 @@ def user_error(error: Exception, base_url: str, begun: bool = False) -> MedVLMEr
         case openai.APIConnectionError() if begun:
             return BackendFailed(
                 f"The connection to {base_url} was lost during the answer.",
-                "The partial answer is kept. Check that the server still runs, then ask again.",
+                "The partial answer remains. Check that the server still runs, then ask again.",
             )
         case openai.APIConnectionError():
             return BackendUnavailable(
@@ -88,12 +88,12 @@ def user_error(error: Exception, base_url: str, begun: bool = False) -> MedVLMEr
         case openai.APIError():
             return _by_words(server_message(error)) or BackendFailed(
                 f"The server at {base_url} stopped: {server_message(error)}",
-                "The partial answer is kept. See the server's log, then ask again.",
+                "The partial answer remains. See the server's log, then ask again.",
             )
         case _:
             return BackendFailed(
                 f"The server at {base_url} sent an unreadable response: {_cause(error)}.",
-                "The partial answer is kept. Check that it is an OpenAI-compatible server and that "
+                "The partial answer remains. Check that it is an OpenAI-compatible server and that "
                 "its address ends correctly, usually in /v1.",
             )
 

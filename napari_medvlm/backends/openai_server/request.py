@@ -75,7 +75,7 @@ def request_of(
 
 
 def prompt_of(request: Mapping[str, Any]) -> str:
-    """The messages of a request as text, each after its role; ``[image]`` stands for an image."""
+    """The messages of a request as text, each after its role; ``[image]`` in place of an image."""
     return "\n\n".join(
         f"{message['role']}: {_plain(message['content'])}" for message in request["messages"]
     )

@@ -153,7 +153,7 @@ def _values(path: Path, plane: Identity) -> NDArray[np.float32]:
     described = json.loads((path / "zarr.json").read_bytes())
     shape = tuple(described["shape"])
     if described["attributes"]["plane"] != dict(plane) or described["codecs"] != _CODECS:
-        raise ValueError("another plane, or kept in another way")
+        raise ValueError("another plane, or stored in another format")
     held = np.fromfile(path.joinpath("c", *"0" * len(shape)), np.uint8)
     if held[-4:].tobytes() != value(held[:-4]).to_bytes(4, "little"):
         raise ValueError("the checksum is another")

@@ -115,7 +115,7 @@ class SAM2Backend(SliceBySliceBackend):
         return MemoryFallbacks(title, device, rungs, free=lambda: self._films.clear(), usual=back)
 
     def _film(self, plane: Plane) -> Any:
-        """The library's session for the slices of a plane, which keeps their features."""
+        """The library's session for the slices of a plane, which caches their features."""
         if plane.axis not in self._films:
             session = self._loaded.processor.init_video_session(
                 video=None,

@@ -32,7 +32,7 @@ from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import PixelBounds, SliceImage
 
 POINTS_OF_A_STROKE = 8
-"""How many points stand for a stroke, or for an area of what is not the object, on a slice."""
+"""How many points represent a stroke, or for an area of what is not the object, on a slice."""
 CLEARLY_THICKER = 1.5
 """How much longer than wide voxels are where the file's own slices are the plane to work in."""
 

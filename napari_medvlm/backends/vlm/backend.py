@@ -144,7 +144,7 @@ class VLMBackend(CataloguedBackend):
         """Compute the evidence map of an image for a text that the model wrote."""
         if self._asker is not None:
             raise BackendUnavailable(
-                f"{self._name} is asked by its {self._asker.method}, which tells no probabilities.",
+                f"{self._name} is asked by its {self._asker.method}, which gives no probabilities.",
                 "Ask for the region in the question instead.",
             )
         return self._answering.explain(question, written, picture, progress)

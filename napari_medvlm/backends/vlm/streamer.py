@@ -3,7 +3,7 @@
 The library's ``generate`` gives nothing back before it has ended, so it runs on a thread of its
 own, and the caller gets its tokens from a queue. The model is loaded on that thread, and all that
 it computes runs there as long as it lives: models remember the thread that they were loaded on, and
-cuDNN keeps what it has tuned for each thread apart.
+cuDNN stores its tuning separately for each thread.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from napari_medvlm.evaluation.ask.dataset_records import (
 from napari_medvlm.evaluation.references import dataset_files
 
 KNOWN_OF_PATIENTS = ("sex", "age", "scanner", "contrast")
-"""What DeepTumorVQA's authors tell models of a patient, where it is known."""
+"""What DeepTumorVQA's authors state of a patient in the prompt, where it is known."""
 _OPTION = re.compile(r"(?:^|\s)([A-F])\s*[:.]\s+")
 
 

@@ -15,7 +15,7 @@ class Plan(EvaluationPlan):
     slices
         How many slices of a volume are shown, evenly along the patient's axis.
     images
-        Whether images are shown; without them the same questions tell what is guessed.
+        Whether images are shown; without them the same questions measure what is guessed.
     boxes
         Whether models are asked to write boxes in their answers to all questions; else only to
         those whose evidence has boxes, as the instruction changes the answers.

@@ -41,7 +41,7 @@ def precision_by_class(outcomes: Sequence[Outcome]) -> tuple[Mapping[str, Precis
     found for one cannot take what is wanted for another.
     """
     rows = [(f"{o.case}\n{s.phrase}", s) for o in outcomes for s in o.results]
-    regions = [region for _, result in rows for region in result.found]
+    regions = [region for _, result in rows for region in result.predicted]
     unscored = sum(region.score is None for region in regions)
     if unscored:
         return {}, f"No average precision: {unscored} of {len(regions)} regions have no score."
@@ -61,12 +61,12 @@ def _precisions(rows: Sequence[tuple[str, PhraseResult]], labels: Sequence[str])
 
     overlaps = {
         (number, labels.index(result.label)): np.array(result.overlaps).reshape(
-            len(result.found), len(result.wanted)
+            len(result.predicted), len(result.wanted)
         )
         for number, (_, result) in enumerate(rows)
         if result.label in labels
     }
-    max_count = max((len(result.found) for _, result in rows), default=0)
+    max_count = max((len(result.predicted) for _, result in rows), default=0)
     with redirect_stdout(StringIO()):  # it reports its progress by print
         evaluator = COCOeval(_annotations(rows, labels), _detections(rows, labels), "bbox")
         evaluator.computeIoU = lambda image, category: overlaps.get((image, category), [])
@@ -85,7 +85,9 @@ def _annotations(rows: Sequence[tuple[str, PhraseResult]], labels: Sequence[str]
 
 
 def _detections(rows: Sequence[tuple[str, PhraseResult]], labels: Sequence[str]) -> Any:
-    regions = [(n, s.label, region.score) for n, (_, s) in enumerate(rows) for region in s.found]
+    regions = [
+        (n, s.label, region.score) for n, (_, s) in enumerate(rows) for region in s.predicted
+    ]
     return _collection(len(rows), labels, regions)
 
 

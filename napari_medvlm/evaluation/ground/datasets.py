@@ -147,7 +147,7 @@ def _vindr(path: Path) -> _Images:
     account), and those of the VinBigData challenge on Kaggle.
 
     Columns ``image_id``, ``class_name``, ``x_min``, ``y_min``, ``x_max``, ``y_max`` and others,
-    which are not needed. Rows without numbers (*No finding*) tell that nothing was seen.
+    which are not needed. Rows without numbers (*No finding*) state that nothing was seen.
     """
     images: _Images = {}
     for line, row in dataset_files.read_rows(path, "image_id", "class_name", *VINDR):

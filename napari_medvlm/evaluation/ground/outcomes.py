@@ -1,8 +1,8 @@
-"""What came of a case of grounding: each phrase with what was wanted and found."""
+"""What came of a case of grounding: each phrase with the wanted and the predicted regions."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from napari_medvlm.evaluation.runs.cases import CaseResult
 
@@ -40,15 +40,15 @@ class PhraseResult(_Value):
     pointed
         Whether the place that the backend points to lies in a wanted region; `None` where nothing
         is wanted.
-    wanted, found
-        The regions, found ones best first.
+    wanted, predicted
+        The regions, predicted ones best first.
     overlaps
-        ``(found, wanted)``: intersection over union, 0 to 1.
+        ``(predicted, wanted)``: intersection over union, 0 to 1.
     compared
         What ``iou`` compares: ``mask``, voxels of masks; ``box``, extents, as either the wanted or
-        a found region has no mask; empty where nothing is wanted, or in runs of older versions.
+        a predicted region has no mask; empty where nothing is wanted, or in runs of older versions.
     dice, nsd, hd95_mm
-        Of masks, all that was found against all that is wanted, see `metrics.Scores`; the surface
+        Of masks, all predicted ones against all wanted ones, see `metrics.Scores`; the surface
         Dice within `scoring.TOLERANCE_MM`. `None` of boxes; ``hd95_mm`` also if nothing was found.
     reason
         Why the backend found nothing, in a sentence; empty if it found a region.
@@ -59,13 +59,21 @@ class PhraseResult(_Value):
     iou: float
     pointed: bool | None
     wanted: tuple[ScoredBox, ...]
-    found: tuple[ScoredBox, ...]
+    predicted: tuple[ScoredBox, ...]
     overlaps: tuple[tuple[float, ...], ...]
     compared: str = ""
     dice: float | None = None
     nsd: float | None = None
     hd95_mm: float | None = None
     reason: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, values: object) -> object:
+        """Read ``found`` of runs by version 0.1 as ``predicted``."""
+        if isinstance(values, dict) and "found" in values:
+            return {"predicted" if key == "found" else key: v for key, v in values.items()}
+        return values
 
 
 class Outcome(CaseResult):
@@ -89,6 +97,6 @@ def scored_regions(outcome: Outcome) -> list[tuple[float, bool]]:
     return [
         (region.score, max(ious, default=0.0) >= MIN_IOU)
         for phrase in outcome.results
-        for region, ious in zip(phrase.found, phrase.overlaps, strict=True)
+        for region, ious in zip(phrase.predicted, phrase.overlaps, strict=True)
         if region.score is not None
     ]

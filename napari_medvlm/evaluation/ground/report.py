@@ -31,7 +31,7 @@ class ReportRow:
     phrase: str
     iou: float
     wanted: int
-    found: int
+    predicted: int
     command: str
     image: str = ""
     note: str = ""
@@ -86,7 +86,7 @@ def _group(label: str, means: Mapping[str, Any], outcomes: Sequence[Outcome]) ->
 
 def _bare_row(case: str, result: PhraseResult) -> ReportRow:
     """A row without a picture; the reason is the note."""
-    counts = len(result.wanted), len(result.found)
+    counts = len(result.wanted), len(result.predicted)
     command = open_command(case, result.phrase)
     return ReportRow(case, result.phrase, result.iou, *counts, command, note=result.reason)
 
@@ -96,7 +96,7 @@ def _report_row(case: Case, result: PhraseResult) -> ReportRow:
     try:
         volume = read_stack(case.images)
         wanted, detected = (
-            [(box.low, box.high) for box in boxes] for boxes in (result.wanted, result.found)
+            [(box.low, box.high) for box in boxes] for boxes in (result.wanted, result.predicted)
         )
         image = boxed(volume, wanted, detected)
     except MedVLMError as error:  # the image is gone meanwhile

@@ -86,7 +86,7 @@ def _phrase_result(
     return PhraseResult(
         phrase=phrase, label=label, iou=iou, pointed=pointed, overlaps=overlaps,
         wanted=tuple(_scored_box(r, grid) for r in wanted),
-        found=tuple(_scored_box(r, grid) for r in regions),
+        predicted=tuple(_scored_box(r, grid) for r in regions),
         compared=compared, **(_mask_scores(regions, wanted, grid) if compared == "mask" else {}),
         reason="" if regions else _reason(phrase, grounding),
     )  # fmt: skip

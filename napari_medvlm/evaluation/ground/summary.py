@@ -38,11 +38,11 @@ def rows(outcomes: Iterable[Outcome]) -> list[Json]:
             "phrase": result.phrase,
             "class": result.label,
             "wanted": len(result.wanted),
-            "found": len(result.found),
+            "found": len(result.predicted),
             "compared": result.compared,
             "reason": result.reason,
             **figures(result),
-            "score": result.found[0].score if result.found else None,
+            "score": result.predicted[0].score if result.predicted else None,
             "seconds": outcome.seconds,
         }
         for outcome in outcomes
@@ -113,7 +113,7 @@ def means(results: Sequence[PhraseResult]) -> Json:
     for name in (*(f"acc{hit * 100:.0f}" for hit in HITS), "pointing", *MASKS):
         summary_row[name] = known_mean(pair[name] for pair in pairs)
     summary_row["pairs"] = len(pairs)
-    summary_row["false"] = sum(len(result.found) for result in results if not result.wanted)
+    summary_row["false"] = sum(len(result.predicted) for result in results if not result.wanted)
     return summary_row
 
 

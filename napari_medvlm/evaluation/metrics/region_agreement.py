@@ -1,4 +1,4 @@
-"""How well found regions agree with those of a reference."""
+"""How well predicted regions agree with those of a reference."""
 
 from __future__ import annotations
 
@@ -26,31 +26,32 @@ class PhraseAgreement:
     phrase
         As the reference spells it, or as it was asked where the reference does not know it.
     iou
-        Intersection over union, 0 to 1: found regions are paired with wanted ones, one to one, so
-        that the sum is greatest, and the sum is divided by the number of wanted ones. A missed
-        region thus counts 0; a region too many costs nothing here, see ``average_precision``.
-    found, wanted
-        How many regions were found, and how many the reference has. Where it has none, ``iou`` is 0
-        and is not part of any mean.
+        Intersection over union, 0 to 1: predicted regions are paired with wanted ones, one to
+        one, so that the sum is greatest, and the sum is divided by the number of wanted ones. A
+        missed region thus counts 0; a region too many costs nothing here, see
+        ``average_precision``.
+    predicted, wanted
+        How many regions were predicted, and how many the reference has. Where it has none, ``iou``
+        is 0 and is not part of any mean.
     best_score
-        The highest score of the found regions, 0 to 1; `None` if none has one.
+        The highest score of the predicted regions, 0 to 1; `None` if none has one.
     """
 
     phrase: str
     iou: float
-    found: int
+    predicted: int
     wanted: int
     best_score: float | None
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well found regions agree with a reference, over the phrases that the reference knows.
+    """How well predicted regions agree with a reference, over the phrases that the reference knows.
 
     Parameters
     ----------
     phrases
-        Those of the reference in its order, then those that were only found.
+        Those of the reference in its order, then those that were only predicted.
     mean_iou
         Mean of ``iou`` over the phrases of the reference (mIoU).
     accuracy_at_half
@@ -58,8 +59,8 @@ class Agreement:
     average_precision
         AP at an intersection over union of 0.5 over the regions of all these phrases together, as
         COCO defines it (https://cocodataset.org/#detection-eval) and pycocotools computes it: in
-        order of score, each found region takes the still free wanted region of its phrase that it
-        overlaps most, if by 0.5 or more, else it is a false alarm; precision, made to fall with
+        order of score, each predicted region takes the still free wanted region of its phrase that
+        it overlaps most, if by 0.5 or more, else it is a false alarm; precision, made to fall with
         recall, is averaged at the recalls 0, 0.01, ..., 1 of *all* wanted regions, and is 0 where
         recall never gets, which is how misses count. COCO's own figure is the mean over categories;
         a phrase seldom has enough regions in one image for a curve of its own.
@@ -74,14 +75,14 @@ class Agreement:
     note: str = ""
 
 
-def agreement(found: Sequence[Region], wanted: Sequence[Region], grid: Grid) -> Agreement:
-    """How well the found regions agree with the wanted ones.
+def agreement(predicted: Sequence[Region], wanted: Sequence[Region], grid: Grid) -> Agreement:
+    """How well the predicted regions agree with the wanted ones.
 
     Phrases are compared without regard to case and surrounding space.
 
     Parameters
     ----------
-    found, wanted
+    predicted, wanted
         The regions to judge, and those of the reference.
     grid
         The image's; masks must lie on it.
@@ -99,11 +100,13 @@ def agreement(found: Sequence[Region], wanted: Sequence[Region], grid: Grid) -> 
             "Load reference boxes or labels of this image.",
         )
     known = {_key(region) for region in wanted}
-    scored = sorted((r for r in found if _key(r) in known), key=lambda r: -(r.score or 0))
+    scored = sorted((r for r in predicted if _key(r) in known), key=lambda r: -(r.score or 0))
     overlaps = np.array([_ious_within_phrase(region, wanted, grid) for region in scored])
     overlaps = overlaps.reshape(len(scored), len(wanted))
-    phrases = dict.fromkeys(_key(region) for region in (*wanted, *found))
-    rows = tuple(_of_phrase(key, found, wanted, _rows(scored, key, overlaps)) for key in phrases)
+    phrases = dict.fromkeys(_key(region) for region in (*wanted, *predicted))
+    rows = tuple(
+        _of_phrase(key, predicted, wanted, _rows(scored, key, overlaps)) for key in phrases
+    )
     ious = np.array([row.iou for row in rows if row.wanted])
     precision, note = average_precision([region.score for region in scored], overlaps, HIT)
     return Agreement(rows, float(ious.mean()), float((ious >= HIT).mean()), precision, note)
@@ -125,7 +128,7 @@ def _rows(scored: Sequence[Region], key: str, overlaps: FloatArray) -> FloatArra
 def _of_phrase(
     key: str, regions: Sequence[Region], wanted: Sequence[Region], overlaps: FloatArray
 ) -> PhraseAgreement:
-    """One phrase, from the overlaps ``(found, all wanted)`` of its found regions."""
+    """One phrase, from the overlaps ``(predicted, all wanted)`` of its regions."""
     from scipy.optimize import linear_sum_assignment
 
     regions_of_phrase = [region for region in regions if _key(region) == key]

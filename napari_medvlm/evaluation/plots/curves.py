@@ -12,7 +12,7 @@ from napari_medvlm.evaluation.metrics.confidence_intervals import grouped_mean, 
 
 T = TypeVar("T")
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Colours that colour-blind people tell apart (Okabe and Ito 2008)."""
+"""Colours that colour-blind people can distinguish (Okabe and Ito 2008)."""
 MAX_CASES = 200
 """Number of single cases that are drawn for a curve, evenly over their last values."""
 PANELS = {"dice": "Dice", "nsd": "NSD (surface Dice)"}

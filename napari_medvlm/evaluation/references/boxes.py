@@ -59,7 +59,7 @@ def patient_region(
 
 
 def own_names(names: Iterable[str], volume: Volume, location: str, sliced: bool) -> frozenset[str]:
-    """Of the file names in a reference, those that stand for this image.
+    """Of the file names in a reference, those that match this image.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def own_names(names: Iterable[str], volume: Volume, location: str, sliced: bool)
     Raises
     ------
     InvalidReference
-        If they stand for several images, none of which is this one.
+        If they match several images, none of which is this one.
     """
     name_set = frozenset(names)
     own_stems = {volume.name, _stem(volume.name)}

@@ -74,7 +74,7 @@ def _index(image: Mapping[str, Any], volume: Volume, location: str) -> int:
     index = index_in_name(str(image.get("file_name", ""))) if index is None else index
     if not isinstance(index, int):
         raise InvalidReference(
-            f"{location} does not tell which of {volume.shape[0]} slices it is.",
+            f"{location} does not say which of {volume.shape[0]} slices it is.",
             'Give each image a field "slice", or a file name that ends in the slice\'s number.',
         )
     return index

@@ -23,7 +23,7 @@ class ImageIndex:
     """Finds images below a folder by the path, or else the bare name, that a data set has.
 
     A bare name counts if it has a number in it and no other image has it: what is called
-    ``source.jpg`` in each folder must not stand for another.
+    ``source.jpg`` in each folder must not match another.
 
     Parameters
     ----------

@@ -98,7 +98,7 @@ def _only_this_computer() -> Iterator[None]:
     """Within, a cluster that Ray starts listens on `LOOPBACK` only.
 
     Ray puts the computer's own address in the place of it, by a function of its own that has no
-    setting; with versions that lack the function the token alone keeps others out.
+    setting; with versions that lack the function only the token protects the cluster.
     """
     from ray._private import services
 

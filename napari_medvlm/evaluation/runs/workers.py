@@ -30,7 +30,7 @@ GRACE_S = 10.0
 """How long a worker may take to free what it holds."""
 WORKER_MODULE = "napari_medvlm.evaluation.runs.worker_main"
 IGNORE_TRACKER_WARNING = "ignore::UserWarning:multiprocessing.resource_tracker"
-"""Python frees the memory that a worker shared when it was ended, and need not tell a person."""
+"""Python frees the memory that a worker shared when it was ended, without a warning."""
 THREADS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",

@@ -82,7 +82,7 @@ def _pairs(
     if same:
         raise InvalidReference(
             f"{same[0].name} would be both image and labels.",
-            "Say where the labels are with --labels, or tell them apart with --image-pattern and "
+            "Say where the labels are with --labels, or distinguish them with --image-pattern and "
             "--label-pattern.",
         )
     skipped += [

@@ -1,4 +1,4 @@
-"""Series that were fetched from a PACS, kept on this computer within a limit."""
+"""A size-limited cache of series from a PACS on this computer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Cache:
         self.limit_bytes = limit_bytes
 
     def folder(self, *names: str) -> Path:
-        """The folder of what these names stand for, which may not be there yet."""
+        """The folder of the series with these names, which need not exist yet."""
         folder = self.root / _hash("\n".join(names))
         self._used.add(folder)
         return folder

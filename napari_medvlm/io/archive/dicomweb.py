@@ -83,7 +83,7 @@ class DicomWeb:
             return by_number([_series(study.uid, item) for item in items])
 
     def fetch(self, series: StudySeries, progress: Progress) -> Path:
-        """A folder with just the files of a series, as the server keeps them.
+        """A folder with just the files of a series, as the server stores them.
 
         Raises
         ------

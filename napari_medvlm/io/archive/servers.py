@@ -14,7 +14,7 @@ from napari_medvlm.settings.files import read_setting, write_setting
 from napari_medvlm.settings.paths import home
 
 SERVICE = "napari-medvlm PACS"
-"""The name under which the keyring keeps logins, each for the origin of a server's address."""
+"""The name under which the keyring stores logins, each for the origin of a server's address."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Login:
 
 
 _here: dict[str, Login] = {}
-"""Logins that no keyring keeps: until the program ends."""
+"""Logins that are in no keyring: until the program ends."""
 
 
 def servers() -> tuple[Server, ...]:
@@ -124,7 +124,7 @@ def keep_login(url: str, login: Login) -> bool:
 
     Returns
     -------
-    Whether the system's keyring keeps it; else it is known until the program ends.
+    Whether it is stored in the system's keyring; else it is known until the program ends.
     """
     at = origin(url)
     _here[at] = login

@@ -35,7 +35,7 @@ class SeriesInfo:
     Parameters
     ----------
     uid
-        SeriesInstanceUID; empty if the files do not tell.
+        SeriesInstanceUID; empty if the files do not give it.
     number
         SeriesNumber.
     files
@@ -81,7 +81,7 @@ def is_dicom(path: Path) -> bool:
 
 
 def holds_dicom(folder: Path) -> bool:
-    """Whether a folder, or one below it, has a DICOM file, as far as some files of each tell.
+    """Whether a folder, or one below it, has a DICOM file, as far as some files of each show.
 
     Names as DICOM files have them come first; the viewer next to the images of a CD counts for
     nothing, and a tree of a great many other files does not take long.
@@ -208,7 +208,7 @@ def _series_headers(folder: Path, series: str | None) -> list[tuple[Path, Datase
         return scan.series[matching[0]]
     several = f"{folder.name} holds {len(infos)} series"
     if series is not None:
-        several = f"{series!r} stands for {len(matching) or 'none'} of the {len(infos)} series"
+        several = f"{series!r} matches {len(matching) or 'none'} of the {len(infos)} series"
     listed = "; ".join(map(str, matching or infos))
     raise InvalidImage(
         f"{several}: {listed}.",

@@ -54,13 +54,13 @@ class Plane:
     pixel_mm
         ``(2,)`` distance of rows, then of columns.
     thickness_mm
-        Distance to the next slice as far as one slice can tell.
+        Distance to the next slice as far as one slice gives it.
     rescale
         Slope and intercept from stored values to intensities; 1 and 0 where a table maps them.
     rescale_type
         What the intensities are, in DICOM's terms; empty if the header does not state it.
     labels
-        What may tell volumes at one place apart, by DICOM keyword.
+        What may distinguish volumes at the same position, by DICOM keyword.
     notes
         What was assumed.
     tile

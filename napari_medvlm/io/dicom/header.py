@@ -168,7 +168,7 @@ def value_of(values: Dataset, keyword: str) -> Any:
 
 
 def sop_class(header: Dataset) -> str:
-    """The name of what the file holds, "CT Image Storage" say; empty if it does not tell.
+    """The name of what the file holds, "CT Image Storage" say; empty if the file does not state it.
 
     What no standard names is "an unknown kind": the value itself may be anything.
     """

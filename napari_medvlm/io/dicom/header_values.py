@@ -105,7 +105,7 @@ def _is_at_detector(path: Path, header: Dataset, spacing: FloatArray) -> bool:
 
 
 def thickness(path: Path, header: Dataset, groups: list[Dataset]) -> float:
-    """Distance to the next slice in millimetres, as far as one slice can tell."""
+    """Distance to the next slice in millimetres, as far as one slice gives it."""
     for keyword in ("SpacingBetweenSlices", "SliceThickness"):
         value = find(path, groups, "PixelMeasuresSequence", keyword, 1, [header])
         if value is not None and value[0]:

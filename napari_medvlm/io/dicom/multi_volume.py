@@ -52,11 +52,11 @@ FRAME_VALUES = {
     "ConvolutionKernel": ("CTReconstructionSequence", "ConvolutionKernel"),
     "ImageType": ("", "FrameType"),
 }
-"""Where a multi-frame file keeps these values; a frame's type stands in one of many sequences."""
+"""Where a multi-frame file has these values; a frame's type is in one of many sequences."""
 
 
 class Labelled(Protocol):
-    """A slice with what may tell it apart."""
+    """A slice with the values that may distinguish it."""
 
     @property
     def labels(self) -> dict[str, Label]:
@@ -67,7 +67,7 @@ P = TypeVar("P", bound=Labelled)
 
 
 def labels_of(header: Dataset, groups: list[Dataset]) -> dict[str, Label]:
-    """The values of a slice that may tell it from another one at the same place.
+    """The values of a slice that may distinguish it from another slice at the same position.
 
     Parameters
     ----------

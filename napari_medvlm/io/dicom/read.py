@@ -97,7 +97,7 @@ def _unit(planes: list[Plane], suv: Suv) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _patient(plane: Plane) -> frozenset[str]:
-    """Words that stand for the patient; none if the file does not tell, or is damaged there."""
+    """Words that identify the patient; none if the file has none, or is damaged there."""
     try:
         header = read_header(plane.path, list(NAMING))
     except InvalidImage:
@@ -115,4 +115,4 @@ def _name(header: Dataset, patient: frozenset[str]) -> str:
 def _brightness(plane: Plane) -> tuple[str, ...]:
     if text(plane.header, "PhotometricInterpretation") != "MONOCHROME1":
         return ()
-    return ("Low values are meant to be shown bright (MONOCHROME1); the values are kept.",)
+    return ("Low values are meant to be shown bright (MONOCHROME1); the values are unchanged.",)

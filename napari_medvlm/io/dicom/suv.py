@@ -51,7 +51,7 @@ class Suv:
     Attributes
     ----------
     factor
-        SUVbw in g/ml of an intensity of 1; `None` if the header does not allow to tell.
+        SUVbw in g/ml of an intensity of 1; `None` if the header does not allow to compute it.
     note
         Why it does not, in a sentence; else empty.
     unit
@@ -190,7 +190,7 @@ def _given_at(administration: Dataset, scan: datetime, half_life_s: float) -> da
     if clock is None:
         raise _Unknown("the header has no injection time.")
     if half_life_s > 3600 * HOURS_WITHOUT_A_DAY:
-        raise _Unknown("the header does not tell the day of the injection.")
+        raise _Unknown("the header does not give the day of the injection.")
     at = datetime.combine(scan.date(), clock)
     days = (at + n * DAY for n in (1, 0, -1))
     return next(moment for moment in days if moment <= scan + EARLY)
@@ -199,7 +199,7 @@ def _given_at(administration: Dataset, scan: datetime, half_life_s: float) -> da
 def _positive(values: Dataset, keyword: str, what: str) -> float:
     value = first_number(values, keyword)
     if value is None or value <= 0:
-        raise _Unknown(f"the header does not tell {what} of what was given.")
+        raise _Unknown(f"the header does not give {what} of the injected dose.")
     return value
 
 

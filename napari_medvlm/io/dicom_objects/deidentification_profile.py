@@ -1,6 +1,6 @@
 """Whose image a DICOM file is of, taken out of it: the standard's basic profile.
 
-What is done to which element is DICOM's own table (PS3.15, E.1-1), as dicom-anonymizer keeps it.
+What is done to which element is DICOM's own table (PS3.15, E.1-1), as dicom-anonymizer lists it.
 Identities that must stay the same across files (UIDs, the patient's ID) are mapped by dicognito,
 which also shifts dates.
 """
@@ -89,8 +89,8 @@ class Deidentifier:
     Parameters
     ----------
     seed
-        The same seed gives the same UIDs, IDs and shift of dates again. Who knows it can tell which
-        file is whose: keep it secret. None: a new one that nobody knows.
+        The same seed gives the same UIDs, IDs and shift of dates again. Anyone who knows it can
+        find out which file is whose: keep it secret. None: a new one that nobody knows.
     """
 
     def __init__(self, seed: str | None = None, keep: Keep | None = None) -> None:

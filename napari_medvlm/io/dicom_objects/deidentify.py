@@ -168,7 +168,7 @@ def _read(path: Path) -> Dataset:
         raise InvalidImage(f"{path.name} is not DICOM.", COPY_AGAIN)
     kind = sop_class(read_header(path, ["SOPClassUID"]))
     if "Directory" in kind or "Encapsulated" in kind or not kind:
-        what = kind or "of no kind that it tells"
+        what = kind or "of unknown kind"
         raise InvalidImage(f"{path.name} cannot be cleaned ({what}).", "Leave it out.")
     dataset: Dataset = guarded(path, lambda: dcmread(path, force=True))
     if "ContentSequence" in dataset and text(dataset, "Manufacturer") != MAKER:

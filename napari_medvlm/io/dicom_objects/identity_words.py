@@ -1,4 +1,4 @@
-"""The words that stand for a patient, taken out of all texts of a data set."""
+"""The words that identify a patient, taken out of all texts of a data set."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STRUCTURAL = frozenset(
 
 
 def identity_of(dataset: Dataset) -> re.Pattern[str] | None:
-    """Words that stand for the patient, of four letters or more; None if there are none."""
+    """Words that identify the patient, of four letters or more; None if there are none."""
     parts = set()
     for keyword in ("PatientName", "OtherPatientNames", "PatientID", "OtherPatientIDs"):
         value = str(dataset.get(keyword) or "")

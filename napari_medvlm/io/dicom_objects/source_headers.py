@@ -73,7 +73,7 @@ def framed_headers(volume: Volume) -> tuple[list[Dataset], Any]:
     Raises
     ------
     CannotSave
-        If the volume is not from a DICOM series, or that does not tell its frame or its study.
+        If the volume is not from a DICOM series, or its header has no frame or study.
     """
     sources = source_headers(volume)
     first = sources[0]
@@ -86,7 +86,7 @@ def framed_headers(volume: Volume) -> tuple[list[Dataset], Any]:
     for what, uid in needed.items():
         if not uid:
             raise CannotSave(
-                f"The DICOM header of {volume.name} does not tell its {what}.",
+                f"The DICOM header of {volume.name} does not give its {what}.",
                 "Save as NIfTI (.nii.gz), NRRD or MetaImage.",
             )
     return sources, frame

@@ -259,7 +259,7 @@ def _device() -> Any:
 
 
 def _reference(segmentation: Any, number: int, series: str) -> Any:
-    """To a segment, with the images of its frames if the file tells them by segment."""
+    """To a segment, with the images of its frames if the file lists them by segment."""
     from highdicom import sr
 
     lists_series = "ReferencedSeriesSequence" in segmentation

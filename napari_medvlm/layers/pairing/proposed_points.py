@@ -143,7 +143,7 @@ class ProposedPoints:
         self.accept_pressed.emit(self.selected)
 
     def _on_drag(self, layer: Points, event: Any) -> Iterator[None]:
-        """Tell where a point was dragged to when the mouse is released."""
+        """Report the new position of a dragged point when the mouse is released."""
         self._is_dragging = True
         yield
         while event.type == "mouse_move":
@@ -152,7 +152,7 @@ class ProposedPoints:
         self._read(layer)
 
     def _on_data(self, event: Any) -> None:
-        """Tell what was moved or deleted; a point that was added is removed again."""
+        """Report what was moved or deleted; a point that was added is removed again."""
         action = str(getattr(event, "action", "")).rpartition(".")[2].lower()
         if self._is_drawing or action in ("adding", "changing", "removing"):
             return

@@ -80,7 +80,7 @@ class PromptLayer(ABC, Generic[P]):
 
     @abstractmethod
     def _push(self) -> None:
-        """Read the layer and tell the session what differs from the ledger."""
+        """Read the layer and send the session what differs from the ledger."""
 
     def set_polarity(self, positive: bool) -> None:
         """Choose whether the next prompts say *this* or *not this*."""

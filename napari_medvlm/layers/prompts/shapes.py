@@ -10,7 +10,7 @@ import numpy as np
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.prompts import Box, Lasso, Line
 from napari_medvlm.layers.box_shapes import Vertices, draw_box
-from napari_medvlm.layers.orientation import axis_across, go_to, place_in_view
+from napari_medvlm.layers.orientation import axis_across, go_to, position_in_view
 from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class ShapesLayer(PromptLayer[Drawn]):
     def _on_drag(self, layer: Shapes, event: Any) -> Iterator[None]:
         """Draw on the slice that is nearest: napari draws on none between two slices."""
         axis, dims = axis_across(self.viewer), self.viewer.dims
-        index = self.grid.to_index(place_in_view(self.viewer))
+        index = self.grid.to_index(position_in_view(self.viewer))
         nearest = np.array(index)
         nearest[axis] = np.round(index[axis])
         position = None

@@ -25,7 +25,7 @@ def is_mirrored(layer: Layer) -> bool:
 
 
 class LayerMirror:
-    """Keeps a twin of each layer of a viewer in a side view.
+    """Mirrors each layer of a viewer in a side view.
 
     Parameters
     ----------

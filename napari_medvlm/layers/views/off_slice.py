@@ -12,7 +12,7 @@ from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.prompts import Box, Point
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.display.screen_size import ScreenSize
-from napari_medvlm.layers.orientation import axis_across, place_in_view
+from napari_medvlm.layers.orientation import axis_across, position_in_view
 from napari_medvlm.layers.prompts.base import NEGATIVE, POSITIVE
 from napari_medvlm.layers.views.linked import linked_views
 from napari_medvlm.sessions.segment.session import SegmentationSession
@@ -121,7 +121,7 @@ class OffSlicePrompts:
         if reach_mm <= 0 or live is None or dims.ndim < 3 or dims.ndisplay == 3:
             return ()
         axis = axis_across(self.view)
-        here = place_in_view(self.view)[axis]
+        here = position_in_view(self.view)[axis]
         off_slice = []
         for prompt in live.prompts.values():
             bounds = _bounds(prompt)

@@ -96,7 +96,7 @@ class ConversationSession(Closeable):
         emit_safely(self.changed)
 
     def remove(self, conversation: int) -> None:
-        """Remove a conversation; the ledger keeps its records."""
+        """Remove a conversation; its records stay in the ledger."""
         self._history.forget(conversation)
         if conversation == self._active:
             others = self.conversations

@@ -101,7 +101,7 @@ class ModelInput:
 
     @property
     def sent(self) -> tuple[SentImage, ...]:
-        """The pictures as a conversation keeps them."""
+        """The pictures as a conversation stores them."""
         rows = zip(self.pictures, self.captions, self.of, strict=True)
         return tuple(SentImage(p.pixels, p.slice, caption, of, p) for p, caption, of in rows)
 

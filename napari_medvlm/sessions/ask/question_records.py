@@ -31,7 +31,7 @@ def question_record(
     turn
         Provides question, kind, options and context.
     patient
-        Words that stand for the patient: titles of label images with one of them are left out.
+        Words that identify the patient: titles of label images with one of them are left out.
     """
     titles = (labels.title for labels in inputs.labels)
     return QuestionRecord(

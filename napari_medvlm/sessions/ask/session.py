@@ -120,7 +120,7 @@ class AskSession(ConversationSession):
         )
 
     def remove(self, conversation: int) -> None:
-        """Remove a conversation and stop its turns; the ledger keeps its records."""
+        """Remove a conversation and stop its turns; its records stay in the ledger."""
         for turn in reversed(self._history.conversation(conversation).turns):
             self._turns.stop(turn.id)
         super().remove(conversation)
@@ -189,7 +189,7 @@ class AskSession(ConversationSession):
     def edit(self, turn_id: int, text: str) -> int:
         """Replace a question by another one, for the backend in use.
 
-        The turn and the later ones leave the conversation; the ledger keeps them.
+        The turn and the later ones leave the conversation; they stay in the ledger.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The tools as models are sent them, and whether a call keeps to it."""
+"""The schemas of the tools that are sent to models, and the validation of calls."""
 
 from __future__ import annotations
 

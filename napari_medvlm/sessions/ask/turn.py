@@ -27,7 +27,7 @@ from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
 from napari_medvlm.settings.log_file import log_path
 from napari_medvlm.worker.messages import GroundRequest
 
-STOPPED = "Stopped; the partial answer is kept. Ask again for a complete one."
+STOPPED = "Stopped; the partial answer remains. Ask again for a complete one."
 
 
 class TurnRunner:

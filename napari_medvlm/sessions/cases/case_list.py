@@ -1,6 +1,6 @@
 """A list of cases to work through: what each has come to, and which comes next.
 
-Values only: `case_files` finds cases and keeps the list on the disk.
+Values only: `case_files` finds cases and stores the list on disk.
 """
 
 from __future__ import annotations

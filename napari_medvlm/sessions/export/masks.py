@@ -18,7 +18,7 @@ from napari_medvlm.settings.paths import exists
 
 
 def segments_of(session: SegmentationSession) -> dict[int, Segment]:
-    """What a DICOM file is to tell of the objects of a session."""
+    """What a DICOM file states about the objects of a session."""
     segments = {}
     for object_id, live in session.now.objects.items():
         prediction = session.ledger.prediction_of(live)

@@ -17,8 +17,10 @@ from napari_medvlm.ledger.records import Grounded, Record
 from napari_medvlm.sessions.ask.history import ConversationHistory
 
 REPORT = "a report"
-"""Who answered where a report does not tell."""
-ELSEWHERE = "This comes from a DICOM report, which does not tell all that the answer rests on."
+"""The name of the model where a report does not give it."""
+ELSEWHERE = (
+    "This comes from a DICOM report, which does not contain all that the answer is based on."
+)
 
 
 def evaluations_of_file(path: str | Path, volume: Volume) -> tuple[Evaluation, ...]:
@@ -124,7 +126,7 @@ def _answered(exchange: Turn) -> list[Evaluation]:
 
 
 def _words(evaluation: Evaluation) -> tuple[str, str, str]:
-    """The question, the backend and the answer; DICOM keeps no blanks around texts."""
+    """The question, the backend and the answer; DICOM strips blanks around texts."""
     return (
         evaluation.question.strip(),
         evaluation.algorithm.strip() or REPORT,

@@ -29,7 +29,7 @@ from napari_medvlm.sessions.followup.response import (
     targets_of,
 )
 
-NOT_REGISTERED = "Whether it is gone cannot be told: the registration does not fit there."
+NOT_REGISTERED = "Unclear whether it is gone: the registration does not fit there."
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from napari_medvlm.sessions.followup.lesions import Lesion, mapped_mask
 from napari_medvlm.sessions.followup.matching import Match, Studies, match
 
 OUTSIDE = "Its place lies outside the current study."
-HIDDEN = "It has hardly any contrast in the prior: whether it is gone cannot be told from there."
+HIDDEN = "It has hardly any contrast in the prior: unclear whether it is gone."
 
 
 def proposals_of(

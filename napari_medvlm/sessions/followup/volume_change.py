@@ -203,7 +203,7 @@ def scaled(
     Parameters
     ----------
     values, prior
-        ``(z, y, x)`` of one study, and of the prior, which tells bright lesions from dark ones.
+        ``(z, y, x)`` of one study, and of the prior, which distinguishes bright from dark lesions.
     inside, ring
         ``(z, y, x)`` bool: the lesion in the prior, and the tissue around it.
 

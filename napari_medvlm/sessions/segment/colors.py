@@ -12,7 +12,7 @@ FIRST = (
     "#4dd2ff", "#ffb84d", "#7dff6b", "#ff6bd6", "#fff04d", "#b38cff", "#ff6b6b", "#4dffc3",
     "#c7e05c", "#8cb3ff",
 )  # fmt: skip
-"""The first colours, easy to tell apart on grey."""
+"""The first colours, easy to distinguish on grey."""
 COUNT = 255
 STEPS = 14
 """Levels of red, green and blue among the candidates."""

@@ -35,7 +35,7 @@ EDITS_STAY = "Voxels that were painted or erased by hand stay as they are; undo 
 
 
 class Engine:
-    """Keeps journal and masks in sync with a ledger. Safe to call from any thread.
+    """Synchronizes journal and masks with a ledger. Safe to call from any thread.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Computing the masks of a session again, and telling whether they are the same."""
+"""Computing the masks of a session again, and comparing them."""
 
 from __future__ import annotations
 

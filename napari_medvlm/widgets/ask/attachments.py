@@ -11,7 +11,7 @@ from napari_medvlm.backends import registry
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.language import question_templates
-from napari_medvlm.layers.orientation import place_in_view
+from napari_medvlm.layers.orientation import position_in_view
 from napari_medvlm.layers.question_objects import ObjectOption
 from napari_medvlm.widgets.ask.image_input import ViewChoice
 from napari_medvlm.widgets.ask.object_picker import ObjectChoice
@@ -162,7 +162,7 @@ class Attachments(QWidget):
         offered = question_templates.questions(volume.modality)
         if self.measures:
             offered = {"What can be measured": question_templates.measured()}
-        at = volume.grid.to_index(place_in_view(self._viewer)).round().astype(int)
+        at = volume.grid.to_index(position_in_view(self._viewer)).round().astype(int)
         known = {"{VOXEL}": ", ".join(map(str, at.tolist()))}
         names = [option.name for option in self.objects.chosen if option.value is not None]
         known |= dict(zip(("{THING}", "{OTHER THING}"), names, strict=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.data.conversation import Mark, SentImage, Turn
@@ -39,12 +39,9 @@ class ConversationView(QWidget):
     ----------
     shown
         Number of the exchange that is shown in full; its regions are in the picture.
-    regenerate_requested, edit_requested
-        Number of the exchange.
+    signals
+        Those of the transcript.
     """
-
-    regenerate_requested = Signal(int)
-    edit_requested = Signal(int)
 
     def __init__(self, viewer: Viewer, image: LayerChoice) -> None:
         super().__init__()
@@ -55,6 +52,7 @@ class ConversationView(QWidget):
         self._layers: AnswerLayers | None = None
         self._drawn: tuple[object, ...] = ()
         self.transcript = Transcript()
+        self.signals = self.transcript.signals
         self.in_picture = QCheckBox("Show in viewer")
         self.segment_button = button(
             "Send to Segment",
@@ -161,7 +159,7 @@ class ConversationView(QWidget):
         if self._session is not None and running is not None:
             self.transcript.stream(running, self._session.turn(running).partial)
 
-    # What the cards tell.
+    # Signals of the cards.
 
     def _mark(self, exchange: int, claim: int, mark: Mark | None) -> None:
         verdict, note = (None, "") if mark is None else (mark.verdict, mark.note)
@@ -211,12 +209,10 @@ class ConversationView(QWidget):
         self._stream_due.timeout.connect(guarded(self._stream))
         self.in_picture.toggled.connect(guarded(self._show_in_picture))
         on_click(self.segment_button, self._send_to_segment)
-        transcript_view = self.transcript
-        transcript_view.chosen.connect(guarded(self.show_exchange))
-        transcript_view.claim_chosen.connect(guarded(self.choose))
-        transcript_view.find_requested.connect(guarded(self._find))
-        transcript_view.marked.connect(guarded(self._mark))
-        transcript_view.picture_chosen.connect(guarded(self._go_to))
-        transcript_view.evidence_requested.connect(guarded(self._explain))
-        transcript_view.regenerate_requested.connect(self.regenerate_requested)
-        transcript_view.edit_requested.connect(self.edit_requested)
+        signals = self.signals
+        signals.turn_chosen.connect(guarded(self.show_exchange))
+        signals.claim_chosen.connect(guarded(self.choose))
+        signals.find_requested.connect(guarded(self._find))
+        signals.marked.connect(guarded(self._mark))
+        signals.image_chosen.connect(guarded(self._go_to))
+        signals.evidence_requested.connect(guarded(self._explain))

@@ -217,7 +217,7 @@ class AskDock(SessionDock[AskSession]):
         if self.session is not None and self.session.pending:
             self.run.show_progress(*latest)
 
-    # What the parts tell.
+    # Signals of the parts.
 
     def _edit(self, exchange: int) -> None:
         self.box.change(exchange, self._session().turn(exchange).question)
@@ -268,7 +268,7 @@ class AskDock(SessionDock[AskSession]):
         form.addRow("Model", self.model)
         form.addRow("Server", self.server)
         self.run.cancel.setText("Stop")
-        self.run.cancel.setToolTip("Stop; the partial answer is kept. (Shift+Escape)")
+        self.run.cancel.setToolTip("Stop; the partial answer remains. (Shift+Escape)")
         self.setMinimumWidth(WIDTH)
         layout = QVBoxLayout(self.body)
         layout.setSpacing(4)
@@ -300,8 +300,8 @@ class AskDock(SessionDock[AskSession]):
         talks.renamed.connect(guarded(lambda talk, title: self._session().rename(talk, title)))
         talks.export_requested.connect(guarded(self.export))
         talks.removed.connect(guarded(lambda talk: self._session().remove(talk)))
-        self.reading.regenerate_requested.connect(guarded(self._again))
-        self.reading.edit_requested.connect(guarded(self._edit))
+        self.reading.signals.regenerate_requested.connect(guarded(self._again))
+        self.reading.signals.edit_requested.connect(guarded(self._edit))
 
 
 def _without_tools(backend: str, model: str | None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Signal
 from qtpy.QtGui import QGuiApplication, QMouseEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
@@ -15,6 +14,7 @@ from napari_medvlm.layers.answer_layers import colors_of
 from napari_medvlm.widgets.ask.evidence_button import EvidenceButton
 from napari_medvlm.widgets.ask.sent_images import PictureStrip, covered
 from napari_medvlm.widgets.ask.sentence_rows import ClaimRows
+from napari_medvlm.widgets.ask.transcript_signals import TranscriptSignals
 from napari_medvlm.widgets.parts.buttons import button
 from napari_medvlm.widgets.parts.collapsible import Collapsible
 from napari_medvlm.widgets.parts.markdown_view import MarkdownView
@@ -27,34 +27,18 @@ THINK, THOUGHT = "<think>", "</think>"
 class ExchangeCard(QFrame):
     """What was asked, what was sent, what came of it; all of it only on the card that is shown.
 
-    Attributes
+    Parameters
     ----------
-    chosen
-        The card is to be shown in full.
-    claim_chosen, find_requested
-        The number of a sentence, from 0.
-    marked
-        The number of a sentence and its `Mark`, or `None`.
-    picture_chosen
-        The `Sent` that was clicked.
-    regenerate_requested, edit_requested
-        A button was pressed.
-    evidence_requested
-        Number of the picture, from 0, whose map of evidence is wanted.
+    exchange
+        The turn of the conversation.
+    signals
+        Emitted when the card, a sentence, an image or a button is clicked.
     """
 
-    chosen = Signal()
-    claim_chosen = Signal(int)
-    find_requested = Signal(int)
-    marked = Signal(int, object)
-    picture_chosen = Signal(object)
-    regenerate_requested = Signal()
-    edit_requested = Signal()
-    evidence_requested = Signal(int)
-
-    def __init__(self, exchange: Turn) -> None:
+    def __init__(self, exchange: Turn, signals: TranscriptSignals) -> None:
         super().__init__()
         self.exchange = exchange
+        self._signals = signals
         self.question, self.state, self.coverage = WrappedLabel(), WrappedLabel(), WrappedLabel()
         self.strip = PictureStrip()
         self.choice, self.problem, self.notes = WrappedLabel(), WrappedLabel(), WrappedLabel()
@@ -64,7 +48,7 @@ class ExchangeCard(QFrame):
             "Thinking", "The model's reasoning before the answer.", self.thinking_text
         )
         self.text = MarkdownView()
-        self.claims = ClaimRows()
+        self.claims = ClaimRows(exchange.id, signals)
         self.copy = button("Copy", "Copy question and answer as text.")
         self.again = button("Ask again", "Ask again; this answer is replaced.")
         self.edit = button("Edit", "Edit the question; later turns are removed.")
@@ -78,7 +62,7 @@ class ExchangeCard(QFrame):
         answer = exchange.answer
         self.question.setText(exchange.question)
         self.state.setText(_state(exchange))
-        self.problem.tell(exchange.problem)
+        self.problem.show_text(exchange.problem)
         self.stream(exchange.partial if answer is None else "")
         if answer is not None:
             self.text.show_markdown(_short_of(answer))
@@ -105,16 +89,19 @@ class ExchangeCard(QFrame):
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  # Qt's name
         """Choose the card."""
         super().mousePressEvent(event)
-        self.chosen.emit()
+        self._choose()
+
+    def _choose(self) -> None:
+        self._signals.turn_chosen.emit(self.exchange.id)
 
     def _show_rest(self, answer: Answer | None, in_full: bool) -> None:
         exchange = self.exchange
         self.strip.show_sent(exchange.sent if in_full else ())
         coverage = covered(exchange.covered, len(exchange.sent)) if in_full else ""
-        self.coverage.tell(coverage)
-        self.choice.tell("" if answer is None else _choice(exchange, answer))
+        self.coverage.show_text(coverage)
+        self.choice.show_text("" if answer is None else _choice(exchange, answer))
         notes = answer.notes if answer is not None and in_full else ()
-        self.notes.tell("\n".join(f"⚠ {note}" for note in notes))
+        self.notes.show_text("\n".join(f"⚠ {note}" for note in notes))
         self.steps_text.show_markdown(_steps(exchange.steps))
         self.steps.setText(_counted(len(exchange.steps)))
         self.steps.setVisible(in_full and bool(exchange.steps))
@@ -160,15 +147,13 @@ class ExchangeCard(QFrame):
             layout.addWidget(part)
 
     def _connect(self) -> None:
-        self.text.pressed.connect(self.chosen)
-        self.claims.chosen.connect(self.claim_chosen)
-        self.claims.find_requested.connect(self.find_requested)
-        self.claims.marked.connect(self.marked)
-        self.strip.chosen.connect(self.picture_chosen)
+        key, signals = self.exchange.id, self._signals
+        self.text.pressed.connect(self._choose)
+        self.strip.chosen.connect(signals.image_chosen)
         self.copy.clicked.connect(lambda: self._copy())
-        self.again.clicked.connect(lambda: self.regenerate_requested.emit())
-        self.edit.clicked.connect(lambda: self.edit_requested.emit())
-        self.evidence.chosen.connect(self.evidence_requested)
+        self.again.clicked.connect(lambda: signals.regenerate_requested.emit(key))
+        self.edit.clicked.connect(lambda: signals.edit_requested.emit(key))
+        self.evidence.chosen.connect(lambda image: signals.evidence_requested.emit(key, image))
 
 
 def split_thinking(partial: str) -> tuple[str, str]:

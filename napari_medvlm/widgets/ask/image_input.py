@@ -19,7 +19,7 @@ from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.data.window_presets import CT_COLORS, windows
 from napari_medvlm.layers import is_image
 from napari_medvlm.layers.convert import volume_of
-from napari_medvlm.layers.orientation import axis_across, place_in_view, visible_box
+from napari_medvlm.layers.orientation import axis_across, position_in_view, visible_box
 from napari_medvlm.layers.pairing.pairing_layers import paired_studies
 from napari_medvlm.sessions.ask.model_input import ImageSelection
 from napari_medvlm.sessions.ask.other_images import NamedVolume
@@ -145,7 +145,7 @@ class ViewChoice(QWidget):
             return Scope(axis, int(start[axis]), int(stop[axis]), every)
         if where == WHOLE:
             return Scope(axis, slice_step_mm=every)
-        at = volume.grid.to_index(place_in_view(self._viewer))[axis]
+        at = volume.grid.to_index(position_in_view(self._viewer))[axis]
         index = int(np.clip(round(float(at)), 0, volume.shape[axis] - 1))
         if where == SLICE:
             return Scope.of_slice(axis, index)

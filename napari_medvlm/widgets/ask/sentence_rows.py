@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from qtpy.QtCore import QEvent, QRect, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QRect, Qt, QTimer
 from qtpy.QtGui import QColor, QEnterEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_medvlm.data.answer import Claim
 from napari_medvlm.data.conversation import Mark, Verdict
+from napari_medvlm.widgets.ask.transcript_signals import TranscriptSignals
 from napari_medvlm.widgets.parts.buttons import button
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 
@@ -32,25 +33,21 @@ def link_state(claim: Claim) -> str:
 class ClaimRow(QFrame):
     """A sentence: its number, text, places and source, and buttons to find and to mark it.
 
-    Attributes
+    Parameters
     ----------
-    chosen
-        The person clicked it, or rested on it.
-    find_requested
-        Its place is to be looked for.
-    marked
-        What the reader thinks: a `Mark`, or `None` for nothing.
+    turn, index
+        The numbers of the turn and of the sentence in its answer, from 0.
+    signals
+        Emitted when the sentence is clicked or hovered over, looked for or marked.
     """
 
-    chosen = Signal()
-    find_requested = Signal()
-    marked = Signal(object)
-
-    def __init__(self, number: int) -> None:
+    def __init__(self, turn: int, index: int, signals: TranscriptSignals) -> None:
         super().__init__()
+        self._key = (turn, index)
+        self._signals = signals
         self._colors: tuple[str, ...] = ()
         self._lit = False
-        self.number = QLabel(f"<b>{number}</b>")
+        self.number = QLabel(f"<b>{index + 1}</b>")
         self.text, self.state, self.problems = WrappedLabel(), WrappedLabel(), WrappedLabel()
         self.find = button("Locate", "Search for this sentence with the Ground backend.")
         self.find.setFixedHeight(MARK_PX[1])
@@ -70,7 +67,7 @@ class ClaimRow(QFrame):
         self.text.setText(claim.text)
         source = f" · {claim.source}" if claim.source else ""
         self.state.setText(link_state(claim) + source)
-        self.problems.tell("\n".join(f"⚠ {problem}" for problem in claim.problems))
+        self.problems.show_text("\n".join(f"⚠ {problem}" for problem in claim.problems))
         self.find.setVisible(not claim.regions)
         for verdict, mark_button in self.marks.items():
             mark_button.setChecked(mark is not None and mark.verdict is verdict)
@@ -106,7 +103,7 @@ class ClaimRow(QFrame):
         """Choose it."""
         super().mousePressEvent(event)
         self._rested.stop()
-        self.chosen.emit()
+        self._choose()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  # Qt's name
         """A bar in the colours of its regions, dashed if there are none; a frame if it is lit."""
@@ -146,40 +143,42 @@ class ClaimRow(QFrame):
         layout.addWidget(self.note)
 
     def _connect(self) -> None:
-        self._rested.timeout.connect(self.chosen)
-        self.find.clicked.connect(lambda: self.find_requested.emit())
+        self._rested.timeout.connect(self._choose)
+        self.find.clicked.connect(lambda: self._signals.find_requested.emit(*self._key))
         self.note.editingFinished.connect(self._on_note)
         for verdict, mark_button in self.marks.items():
             mark_button.clicked.connect(lambda on, verdict=verdict: self._on_mark(verdict, on))
 
+    def _choose(self) -> None:
+        self._signals.claim_chosen.emit(*self._key)
+
     def _on_mark(self, verdict: Verdict, on: bool) -> None:
-        self.marked.emit(Mark(verdict, self.note.text()) if on else None)
+        mark = Mark(verdict, self.note.text()) if on else None
+        self._signals.marked.emit(*self._key, mark)
 
     def _on_note(self) -> None:
         verdict = next(
             (v for v, mark_button in self.marks.items() if mark_button.isChecked()), None
         )
         if verdict is not None:
-            self.marked.emit(Mark(verdict, self.note.text()))
+            self._on_mark(verdict, True)
 
 
 class ClaimRows(QWidget):
     """All sentences of an answer.
 
-    Attributes
+    Parameters
     ----------
-    chosen, find_requested
-        The number of the sentence, from 0.
-    marked
-        The number of the sentence and its `Mark`, or `None`.
+    turn
+        The number of the turn.
+    signals
+        Passed to the rows.
     """
 
-    chosen = Signal(int)
-    find_requested = Signal(int)
-    marked = Signal(int, object)
-
-    def __init__(self) -> None:
+    def __init__(self, turn: int, signals: TranscriptSignals) -> None:
         super().__init__()
+        self._turn = turn
+        self._signals = signals
         self.rows: list[ClaimRow] = []
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -207,11 +206,7 @@ class ClaimRows(QWidget):
             row.light(index == number)
 
     def _add_row(self) -> None:
-        index = len(self.rows)
-        row = ClaimRow(index + 1)
-        row.chosen.connect(lambda: self.chosen.emit(index))
-        row.find_requested.connect(lambda: self.find_requested.emit(index))
-        row.marked.connect(lambda mark: self.marked.emit(index, mark))
+        row = ClaimRow(self._turn, len(self.rows), self._signals)
         self.rows.append(row)
         self._layout.addWidget(row)
 

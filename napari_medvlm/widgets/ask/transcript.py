@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_medvlm.data.conversation import Turn
 from napari_medvlm.widgets.ask.exchange_card import ExchangeCard
+from napari_medvlm.widgets.ask.transcript_signals import TranscriptSignals
 
 LAYOUT_MS = 20
 """After so long new cards have their places."""
@@ -23,31 +24,15 @@ class Transcript(QScrollArea):
 
     Attributes
     ----------
-    chosen
-        Number of the exchange that the person wants to see in full.
-    claim_chosen, find_requested
-        Numbers of the exchange and of a sentence in it, from 0.
-    marked
-        Numbers of the exchange and of a sentence in it, and the `Mark` or `None`.
-    picture_chosen
-        The `Sent` that was clicked.
-    regenerate_requested, edit_requested
-        Number of the exchange.
-    evidence_requested
-        Numbers of the exchange and of a picture that was sent, from 0.
+    cards
+        The card of each turn, by its number.
+    signals
+        What the reader clicked in any of the cards.
     """
-
-    chosen = Signal(int)
-    claim_chosen = Signal(int, int)
-    find_requested = Signal(int, int)
-    marked = Signal(int, int, object)
-    picture_chosen = Signal(object)
-    regenerate_requested = Signal(int)
-    edit_requested = Signal(int)
-    evidence_requested = Signal(int, int)
 
     def __init__(self) -> None:
         super().__init__()
+        self.signals = TranscriptSignals(self)
         self.cards: dict[int, ExchangeCard] = {}
         self._scroll_target: int | None = None
         # A bound method, not a lambda: a closure in a cycle with a widget that is being deleted may
@@ -129,17 +114,8 @@ class Transcript(QScrollArea):
         return drawn is not None and drawn[0].answer is None and exchange.answer is not None
 
     def _add(self, exchange: Turn, index: int) -> ExchangeCard:
-        key = exchange.id
-        card = self.cards[key] = ExchangeCard(exchange)
+        card = self.cards[exchange.id] = ExchangeCard(exchange, self.signals)
         self._layout.insertWidget(index, card)
-        card.chosen.connect(lambda: self.chosen.emit(key))
-        card.claim_chosen.connect(lambda claim: self.claim_chosen.emit(key, claim))
-        card.find_requested.connect(lambda claim: self.find_requested.emit(key, claim))
-        card.marked.connect(lambda claim, mark: self.marked.emit(key, claim, mark))
-        card.picture_chosen.connect(self.picture_chosen)
-        card.regenerate_requested.connect(lambda: self.regenerate_requested.emit(key))
-        card.edit_requested.connect(lambda: self.edit_requested.emit(key))
-        card.evidence_requested.connect(lambda number: self.evidence_requested.emit(key, number))
         return card
 
     def _is_at_end(self) -> bool:

@@ -145,10 +145,11 @@ class CasesDock(Dock):
         if not book.list.folder:
             return
         folder, masks = Path(book.list.folder), book.list.format
+        rulers = dock.folds.measure.rulers_drawn
 
         def work() -> tuple[str, ...]:
             try:
-                return write_results(session, case, folder, masks)
+                return write_results(session, case, folder, masks, rulers)
             finally:
                 self._writing.discard(case.name)
 
@@ -217,7 +218,7 @@ class CasesDock(Dock):
         self._show()
 
     def _look_for_files(self) -> None:
-        """Tell which files are missing, off this thread: they may lie on a slow drive."""
+        """Report which files are missing, on another thread: they may lie on a slow drive."""
         book = self._book()
 
         def work() -> frozenset[str]:

@@ -77,7 +77,7 @@ class TrustPanel(QWidget):
         self.calibration = CalibrationButton()
         self.total = PlainLabel()
         self.run = button("Run", "Run the selected checks in the background.")
-        self.cancel = button("Cancel", "Stop; finished checks are kept.")
+        self.cancel = button("Cancel", "Stop; finished checks remain.")
         self._results_received = MainThreadQueue(self._on_outcomes, self)
         self._lay_out()
         self._connect()
@@ -137,10 +137,10 @@ class TrustPanel(QWidget):
         chosen = [check for check in self._checks() if check.name in self.rows.chosen]
         close_all(self._opened)
 
-        def tell(what: object) -> None:
+        def report(what: object) -> None:
             _tell(self._results_received, (checking, what))
 
-        checking = Checking(basis, subject, on_begin=tell, on_result=tell, on_end=tell)
+        checking = Checking(basis, subject, on_begin=report, on_result=report, on_end=report)
         self._opened.append(checking)
         self._checking, self._busy = checking, True
         checking.run(chosen)
@@ -243,6 +243,6 @@ def _scrolling(content: QWidget) -> QScrollArea:
 
 
 def _tell(queue: MainThreadQueue, what: object) -> None:
-    """Tell the panel, unless it is gone."""
+    """Update the panel, unless it is gone."""
     with contextlib.suppress(RuntimeError):  # its part in Qt was deleted
         queue(what)

@@ -25,13 +25,13 @@ class QualityNote(WrappedLabel):
         self.setToolTip(
             "For information only. Thresholds are set in quality.yaml (see the manual)."
         )
-        self.tell("")
+        self.show_text("")
 
     def look_at(self, volume: Volume | None) -> None:
         """Look at an image, in the background; `None`: there is none any more."""
         self._volume = volume
         if volume is None:
-            self.tell("")
+            self.show_text("")
             return
         in_background(
             lambda: (volume, quality_note(indicators(volume, Thresholds.load()))),
@@ -40,4 +40,4 @@ class QualityNote(WrappedLabel):
 
     def _on_note(self, volume: Volume, note: str) -> None:
         if volume is self._volume:
-            self.tell(f"{SIGNS[Outcome.FLAGGED]} {note}" if note else "")
+            self.show_text(f"{SIGNS[Outcome.FLAGGED]} {note}" if note else "")

@@ -64,15 +64,17 @@ class CheckRow(QWidget):
     def show_finding(self, outcome: CheckResult | None) -> None:
         """Show what it came to; `None`: nothing yet."""
         if outcome is None:
-            self.result.tell("")
+            self.result.show_text("")
             return
         self.result.setStyleSheet(STYLES.get(outcome.verdict, ""))
-        self.result.tell(f"{SIGNS[outcome.verdict]} {outcome.verdict.value}: {outcome.sentence}")
+        self.result.show_text(
+            f"{SIGNS[outcome.verdict]} {outcome.verdict.value}: {outcome.sentence}"
+        )
 
     def show_running(self) -> None:
         """Say that it runs."""
         self.result.setStyleSheet("")
-        self.result.tell("checking…")
+        self.result.show_text("checking…")
 
 
 class CheckRows(QWidget):

@@ -94,7 +94,7 @@ class CasePanel(QWidget):
         self.export_button = button(
             "Export…", "Save report, table, summary and session, as the command line does."
         )
-        self.job = JobBar("Stop the simulated user; finished interactions are kept.")
+        self.job = JobBar("Stop the simulated user; finished interactions remain.")
         self.view = StepsView()
         self._stepped = MainThreadQueue(self._on_steps, self)
         self._lay_out()
@@ -269,7 +269,7 @@ class CasePanel(QWidget):
 
             layer = Layer.create(*data)
             layer.contour = 1  # the mask that is measured against it stays to be seen
-            self._viewer.add_layer(layer)  # what napari gives back may stand for the layer only
+            self._viewer.add_layer(layer)  # napari may return a proxy of the layer
             self.truth.choose(layer)
             if notes := layer.metadata[KEY]["notes"]:
                 warn("\n".join(notes))

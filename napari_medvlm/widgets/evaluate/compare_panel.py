@@ -162,7 +162,7 @@ class ComparePanel(QWidget):
     def _show(self, result: ComparisonResult | None, note: str) -> None:
         changed = result is not self.result
         self.result = result
-        self.note.tell(note)
+        self.note.show_text(note)
         self.copy_button.setEnabled(result is not None)
         texts = dict.fromkeys(ROWS, NONE) if result is None else _texts(result.figures)
         for name, text in texts.items():

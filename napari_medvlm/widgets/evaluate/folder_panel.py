@@ -79,7 +79,7 @@ class FolderPanel(QWidget):
         self.worst_button = button(
             "Open worst case", "Open it here, with reference mask and prompts."
         )
-        self.job = JobBar("Stop; finished cases are kept, and Resume continues with the next.")
+        self.job = JobBar("Stop; finished cases remain, and Resume continues with the next.")
         self.text = WrappedLabel()
         self._lay_out()
         self._connect()
@@ -160,7 +160,7 @@ class FolderPanel(QWidget):
         if not busy:
             cases = "1 case" if done == 1 else f"{done} cases"
             counted = f"{cases} done in this folder." if done else ""
-            self.text.tell(self._outcome[1] if self._outcome[0] == out else counted)
+            self.text.show_text(self._outcome[1] if self._outcome[0] == out else counted)
 
     def _has_report(self) -> bool:
         return self.out.path is not None and (self.out.path / "report.html").is_file()

@@ -53,7 +53,7 @@ class EvaluatedPlaces(QWidget):
         self.phrases.setWordWrap(True)
         self.phrases.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         for result in outcome.results:
-            counts = f"{len(result.found)} found, {len(result.wanted)} expected"
+            counts = f"{len(result.predicted)} found, {len(result.wanted)} expected"
             iou = f"IoU {result.iou:.3f}, " if result.wanted else ""
             self.phrases.addItem(f"{result.phrase}: {iou}{counts}")
         layout = QVBoxLayout(self)
@@ -81,7 +81,10 @@ class EvaluatedPlaces(QWidget):
         result = self.outcome.results[row]
         self.places.show(
             [(scored_box.low, scored_box.high, scored_box.score) for scored_box in result.wanted],
-            [(scored_box.low, scored_box.high, scored_box.score) for scored_box in result.found],
+            [
+                (scored_box.low, scored_box.high, scored_box.score)
+                for scored_box in result.predicted
+            ],
         )
 
 

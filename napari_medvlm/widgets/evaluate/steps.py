@@ -132,7 +132,7 @@ class StepsView(QWidget):
             f"After {at} of {plan.interactions}: Dice {step.dice:.3f}, NSD {step.nsd:.3f}.",
             "" if attempt is None else _sum(attempt, plan),
         )
-        self.text.tell(" ".join(filter(None, words)))
+        self.text.show_text(" ".join(filter(None, words)))
 
     def clear(self) -> None:
         """Forget all steps."""

@@ -79,9 +79,9 @@ class FollowUpControls(QWidget):
     def show_pair(self, studies: PairedStudies | None) -> None:
         """Show the paired studies and their dates, and choose the labels of the prior."""
         if studies is None:
-            self.pair.tell(NOT_PAIRED)
+            self.pair.show_text(NOT_PAIRED)
             return
-        self.pair.tell(f"{studies.prior.name} → {studies.current.name}")
+        self.pair.show_text(f"{studies.prior.name} → {studies.current.name}")
         dates = study_dates(studies.prior, studies.current)
         self.dates.setText("" if dates is None else ", ".join(d.isoformat() for d in dates))
         self._choose_lesions(studies.prior.grid)

@@ -234,7 +234,7 @@ class FollowUpDock(Dock):
         if points is not None:
             points.close()
         self.table.show_lesions((), {})
-        self.controls.summary.tell("")
+        self.controls.summary.show_text("")
         self._show_state()
 
     def _show_points(self) -> None:
@@ -245,7 +245,7 @@ class FollowUpDock(Dock):
         self.result = result
         states = lesion_states(self._review(), self._objects.tracking_uids)
         self.table.show_lesions(result.lesions, states)
-        self.controls.summary.tell(summary_text(result))
+        self.controls.summary.show_text(summary_text(result))
         self._show_state()
 
     def _show_state(self) -> None:

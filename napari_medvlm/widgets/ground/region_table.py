@@ -79,7 +79,7 @@ class RegionTable(QTreeWidget):
                 item.setSelected(item.data(PHRASE, Qt.ItemDataRole.UserRole) in selected)
 
     def choose(self, key: int) -> None:
-        """Go to a region's row without telling of it."""
+        """Go to a region's row without emitting a signal."""
         with QSignalBlocker(self):
             for row in range(self.topLevelItemCount()):
                 item = self.topLevelItem(row)

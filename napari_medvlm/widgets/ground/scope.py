@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.orientation import axis_across, place_in_view
+from napari_medvlm.layers.orientation import axis_across, position_in_view
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -55,7 +55,7 @@ class ScopeRow(QWidget):
         every, scout = self.every.value(), self.scout.isChecked()
         if self.where.currentIndex() == WHOLE:
             return Scope(axis, slice_step_mm=every, coarse_to_fine=scout)
-        at = volume.grid.to_index(place_in_view(viewer))[axis]
+        at = volume.grid.to_index(position_in_view(viewer))[axis]
         index = int(np.clip(round(float(at)), 0, volume.shape[axis] - 1))
         if self.where.currentIndex() == SLICE:
             return Scope.of_slice(axis, index)

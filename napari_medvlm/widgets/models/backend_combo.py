@@ -51,7 +51,7 @@ class BackendChoice(QComboBox):
         return index >= 0 and bool(self.model().item(index).isEnabled())
 
     def choose(self, name: str) -> None:
-        """Choose a backend without telling of it.
+        """Choose a backend without emitting a signal.
 
         Raises
         ------

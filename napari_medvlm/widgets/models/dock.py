@@ -127,7 +127,10 @@ class ModelsDock(Dock):
         if model.state is State.DOWNLOADED:
             text, accept = f"Delete {model.path}?", "Delete"
         else:
-            text, accept = f"Remove {model.name} from the list? Its files are kept.", "Remove"
+            text, accept = (
+                f"Remove {model.name} from the list? Its files stay on the disk.",
+                "Remove",
+            )
         ask(self, "Remove a model", text, accept, lambda: self._remove(model.name))
 
     def add(self, path: Path) -> None:

@@ -25,7 +25,7 @@ class DownloadBar(JobBar):
     downloaded = Signal(str)
 
     def __init__(self) -> None:
-        super().__init__("Stop; complete files are kept.")
+        super().__init__("Stop; complete files remain.")
 
     def ask(self, model: str) -> None:
         """Ask the hub about a model, and then the person whether to download it."""

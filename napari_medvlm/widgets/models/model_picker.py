@@ -80,7 +80,7 @@ class ModelRow(QWidget):
         return str(self.device_box.currentText())
 
     def name(self, model: str) -> None:
-        """Name a model without telling of it."""
+        """Name a model without emitting a signal."""
         self.edit.setText(model)
         self._emitted = (model or None), self.device
 

@@ -1,4 +1,4 @@
-"""Telling where images go when the model is not on this machine."""
+"""A banner that names the server when the model is not on this machine."""
 
 from __future__ import annotations
 

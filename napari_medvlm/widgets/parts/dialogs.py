@@ -51,7 +51,7 @@ def with_ending(typed: str, proposed: str, kind: str, kinds: str) -> str:
         The name chosen in the dialog, and the one that the dialog began with. Only an ending that
         was typed is left when another filter is chosen.
     kind
-        The chosen filter, as ``"NIfTI (*.nii.gz *.nii)"``; empty if the system does not tell.
+        The chosen filter, as ``"NIfTI (*.nii.gz *.nii)"``; empty if the system does not report it.
     kinds
         All filters.
     """

@@ -50,7 +50,7 @@ class JobBar(ProgressWidget):
         Parameters
         ----------
         work
-            Given the progress to tell, by which a cancel arrives.
+            Given the progress callback, which raises on cancel.
         done
             Called with its result on the window's thread, unless it was cancelled.
         message

@@ -41,7 +41,7 @@ class LayerChoice(QComboBox):
     def choose(self, layer: Layer) -> None:
         """Choose a layer, if it is offered."""
         for index in range(self.count()):
-            # What napari gives a plugin may stand for the layer: equal to it, and not the same.
+            # napari may give a plugin a proxy of the layer: equal to it, but not identical.
             if self.itemData(index) == layer:
                 self.setCurrentIndex(index)
 

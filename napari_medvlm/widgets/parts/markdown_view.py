@@ -57,7 +57,7 @@ class MarkdownView(QTextBrowser):
         self._fit()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  # Qt's name
-        """Tell of it, and let text be selected."""
+        """Emit the click, and let text be selected."""
         self.pressed.emit()
         super().mousePressEvent(event)
 

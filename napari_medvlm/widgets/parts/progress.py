@@ -82,7 +82,7 @@ class ProgressRow(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._progress = ProgressWidget("Stop the computation; prompts are kept. (Escape)")
+        self._progress = ProgressWidget("Stop the computation; prompts remain. (Escape)")
         self._busy = False
         self._since = 0.0
         self._again = button("Recompute", "Recompute the active object with this backend.")
@@ -138,7 +138,7 @@ class RunRow(QWidget):
     def __init__(self, title: str, tooltip: str) -> None:
         super().__init__()
         self.run = button(title, tooltip)
-        self._progress = ProgressWidget("Stop; finished results are kept.")
+        self._progress = ProgressWidget("Stop; finished results remain.")
         self.bar, self.cancel = self._progress.bar, self._progress.cancel_button
         self.run.clicked.connect(self.run_requested.emit)
         self._progress.cancel_requested.connect(self.cancel_requested.emit)

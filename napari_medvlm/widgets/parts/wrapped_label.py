@@ -22,7 +22,7 @@ class WrappedLabel(QLabel):
         """One line."""
         return QSize(1, self.fontMetrics().height())
 
-    def tell(self, text: str) -> None:
+    def show_text(self, text: str) -> None:
         """Show a text; nothing at all if it is empty."""
         self.setText(text)
         self.setVisible(bool(text))

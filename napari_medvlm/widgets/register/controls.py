@@ -100,7 +100,7 @@ class RegisterControls(QWidget):
         self.undo_button.setEnabled(can_undo and is_idle)
         self.landmarks.show_errors(None if studies is None else studies.pairing)
         self.comparison.show_state(can_compare)
-        self.quality.tell(NOT_PAIRED if studies is None else quality_text(studies.pairing))
+        self.quality.show_text(NOT_PAIRED if studies is None else quality_text(studies.pairing))
 
     def _lay_out(self) -> None:
         form = QFormLayout()

@@ -14,7 +14,7 @@ from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.layers import volume_of
-from napari_medvlm.layers.orientation import go_to, orient, place_in_view
+from napari_medvlm.layers.orientation import go_to, orient, position_in_view
 from napari_medvlm.layers.pairing.carry import carried
 from napari_medvlm.layers.pairing.pairing_layers import PairedStudies
 from napari_medvlm.sessions.register import corrected, header_facts, quality_after, register
@@ -65,7 +65,7 @@ class RegisterDock(Dock):
         self.comparison = ComparisonForm(napari_viewer)
         self.correction = CorrectionForm(self.correct)
         self.landmarks = LandmarkForm(
-            lambda: self._studies().pairing, lambda: place_in_view(self.viewer), self._replace
+            lambda: self._studies().pairing, lambda: position_in_view(self.viewer), self._replace
         )
         self.controls = RegisterControls(
             napari_viewer, self.comparison, self.correction, self.landmarks
@@ -129,12 +129,12 @@ class RegisterDock(Dock):
     def go_to_prior(self) -> None:
         """Move the planes from a position in the current image to the same one in the prior."""
         pairing = self._studies().pairing
-        self._go(pairing.to_prior(place_in_view(self.viewer)), show_original=True)
+        self._go(pairing.to_prior(position_in_view(self.viewer)), show_original=True)
 
     def go_to_current(self) -> None:
         """Move the planes from a position in the prior to the same one in the current image."""
         pairing = self._studies().pairing
-        self._go(pairing.to_current(place_in_view(self.viewer)), show_original=False)
+        self._go(pairing.to_current(position_in_view(self.viewer)), show_original=False)
 
     def carry(self) -> None:
         """Copy the selected points, shapes or labels of the prior to the current image."""

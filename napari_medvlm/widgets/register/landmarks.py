@@ -105,7 +105,7 @@ class LandmarkForm(QWidget):
             lines.append(f"Error in mm {listed}; mean {sum(errors) / len(errors):.1f} mm.")
         if self._prior_mm is not None:
             lines.append(HALF)
-        self.errors.tell("\n".join(lines) or NO_PAIR)
+        self.errors.show_text("\n".join(lines) or NO_PAIR)
         self.current_button.setEnabled(self._prior_mm is not None)
         self.fit_button.setEnabled(bool(self.pairs))
         self.drop_button.setEnabled(bool(self.pairs) or self._prior_mm is not None)

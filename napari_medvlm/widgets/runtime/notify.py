@@ -17,7 +17,7 @@ P = ParamSpec("P")
 
 
 def show(error: Exception) -> None:
-    """Tell an error in one sentence with its remedy; the traceback goes to the log."""
+    """Show an error in one sentence with its remedy; the traceback goes to the log."""
     from napari.utils.notifications import show_error, show_warning
 
     if isinstance(error, Cancelled):
@@ -35,20 +35,20 @@ def show(error: Exception) -> None:
 
 
 def show_all(errors: list[Any]) -> None:
-    """Tell each of some errors."""
+    """Show several errors."""
     for error in errors:
         show(error)
 
 
 def show_message(message: str) -> None:
-    """Tell something that is not an error."""
+    """Show a message that is not an error."""
     from napari.utils.notifications import show_info
 
     show_info(plain(message))
 
 
 def warn(message: str) -> None:
-    """Tell what the user must look at."""
+    """Show a warning."""
     from napari.utils.notifications import show_warning
 
     show_warning(plain(message))

@@ -133,7 +133,7 @@ class ByName(QWidget):
 
     @guarded
     def _make(self, located: Located) -> None:
-        """Make objects of what was found, and tell what was not."""
+        """Make objects of the regions, and report names without a region."""
         session = self._session
         if session is None:
             return
@@ -193,7 +193,7 @@ class ByName(QWidget):
 
 
 def _vocabulary(name: str, model: str | None) -> tuple[str, ...]:
-    """The names that a model knows; none if it cannot be read, which finding will tell."""
+    """The names that a model knows; none if it cannot be read; *Find* reports the error."""
     with suppress(MedVLMError):
         return registry.vocabulary(name, resolve(model))
     return ()

@@ -270,7 +270,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         job.add_done_callback(self._on_warm)
 
     def _on_warm(self, job: Job) -> None:
-        """Tell on the runner's thread that a model cannot be used, before it is needed."""
+        """Report on the runner's thread that a model cannot be used, before it is needed."""
         try:
             job.wait()
         except Cancelled:

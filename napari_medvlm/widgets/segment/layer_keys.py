@@ -20,7 +20,7 @@ BRUSH_KEYS = ("[", "]")
 class LayerKeys:
     """Binds keys on the active layer, whose bindings napari looks up before the viewer's.
 
-    A layer of prompts gets all keys of the dock. A layer of the user keeps its own undo and Escape
+    A layer of prompts gets all keys of the dock. A layer of the user has its own undo and Escape
     and gets the keys of the tools alone. Bindings are undone when another layer is active.
 
     Parameters

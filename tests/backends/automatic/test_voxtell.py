@@ -101,7 +101,7 @@ def test_a_cancel_stops_after_a_window(folder):
 def test_phrases_without_a_vector_are_reported_what_is_missing(folder):
     result = ground(folder, phantom(), "Spleen", "something else")
     (missing,) = [n for n in result.not_found if n.phrase == "something else"]
-    assert "None of the 4 kept phrases" in missing.reason
+    assert "None of the 4 stored phrases" in missing.reason
     assert "Qwen/Qwen3-Embedding-4B" in missing.reason
 
 

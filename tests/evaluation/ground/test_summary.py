@@ -67,6 +67,13 @@ def test_overlaps_of_masks_and_of_boxes_have_means_of_their_own():
     ]  # fmt: skip
 
 
+def test_results_of_version_0_1_are_read():
+    result = outcome("one", [region("mass", (1, 1, 9, 9))], [region("mass", (1, 1, 9, 8), 0.5)])
+    now = result.model_dump_json()
+    assert '"predicted"' in now
+    assert Outcome.model_validate_json(now.replace('"predicted"', '"found"')) == result
+
+
 def test_the_reasons_for_phrases_that_are_not_found_are_counted():
     reason = "The brain atlas is for MR images of the head."
     case = Case(name="one", images=())
@@ -105,7 +112,7 @@ def by_pycocotools(outcomes, phrases):
             annotations += [
                 {**same, "bbox": xywh(p), "area": 1, "iscrowd": 0} for p in sought.wanted
             ]
-            found += [{**same, "bbox": xywh(p), "score": p.score} for p in sought.found]
+            found += [{**same, "bbox": xywh(p), "score": p.score} for p in sought.predicted]
     truth.dataset = {
         "images": [{"id": n} for n in range(len(outcomes))],
         "categories": [{"id": n} for n in range(len(phrases))],

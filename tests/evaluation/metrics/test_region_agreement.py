@@ -158,7 +158,7 @@ def test_found_regions_are_paired_so_that_all_agree_best():
     found = [flat(2, 0, 12, 10, score=0.9), flat(0, 0, 6, 10, score=0.4)]
     (row,) = agreement(found, wanted, ONE_SLICE).phrases
     assert row.iou == pytest.approx((0.6 + 6 / 14) / 2, abs=1e-5)
-    assert (row.found, row.wanted, row.best_score) == (2, 2, 0.9)
+    assert (row.predicted, row.wanted, row.best_score) == (2, 2, 0.9)
 
 
 def test_missed_regions_count_nothing_and_phrases_match_in_any_case():
@@ -166,8 +166,8 @@ def test_missed_regions_count_nothing_and_phrases_match_in_any_case():
     found = [flat(0, 0, 10, 10, "nodule ", 0.7), flat(0, 50, 9, 60, "spleen", 0.9)]
     result = agreement(found, wanted, ONE_SLICE)
     nodule, mass, spleen = result.phrases
-    assert (nodule.phrase, nodule.iou, nodule.found) == ("Nodule", pytest.approx(0.5), 1)
-    assert (mass.phrase, mass.iou, mass.found, mass.best_score) == ("Mass", 0, 0, None)
+    assert (nodule.phrase, nodule.iou, nodule.predicted) == ("Nodule", pytest.approx(0.5), 1)
+    assert (mass.phrase, mass.iou, mass.predicted, mass.best_score) == ("Mass", 0, 0, None)
     assert (spleen.phrase, spleen.iou, spleen.wanted, spleen.best_score) == ("spleen", 0, 0, 0.9)
     assert result.mean_iou == pytest.approx(0.25)
     assert result.accuracy_at_half == pytest.approx(0.5)

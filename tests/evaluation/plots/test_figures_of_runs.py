@@ -44,7 +44,8 @@ def test_a_score_is_right_from_half_an_overlap_with_any_wanted_region():
     box = ScoredBox(low=(0, 0, 0), high=(1, 2, 2))
     boxes = tuple(box.model_copy(update={"score": score}) for score in (0.9, 0.8, None))
     result = PhraseResult(phrase="it", label="it", iou=0.5, pointed=True, wanted=(box, box),
-                          found=boxes, overlaps=((0.2, 0.5), (0.4, 0.1), (1.0, 0.0)))  # fmt: skip
+                          predicted=boxes,
+                          overlaps=((0.2, 0.5), (0.4, 0.1), (1.0, 0.0)))  # fmt: skip
     outcome = Outcome(case="a", results=(result,))
     assert scored_regions(outcome) == [(0.9, True), (0.8, False)]
 

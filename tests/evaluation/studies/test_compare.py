@@ -149,7 +149,7 @@ def test_runs_of_grounding_are_compared(tmp_path, runs):
         plan = Grounding(backend=name).model_dump(mode="json")
         folder = RunFolder(tmp_path / name, {"task": "ground", "plan": plan})
         sought = PhraseResult(phrase="it", label="it", iou=iou, pointed=True, wanted=(place,),
-                        found=(place,), overlaps=((iou,),))  # fmt: skip
+                        predicted=(place,), overlaps=((iou,),))  # fmt: skip
         folder.keep(Grounded(case="one", results=(sought,)).model_dump(mode="json"))
     found = compare(tmp_path / "g", tmp_path / "h")["metrics"]
     assert found["iou"]["difference"] == pytest.approx(0.2)

@@ -74,7 +74,7 @@ def by_others(volume, array, kind, path, **more):
 @pytest.mark.parametrize("slices", [(4,), (2, 5), (0, 11)])
 @pytest.mark.parametrize("values", [{}, {"SliceThickness": 5}, {"step": (0, 0, -2.5)}])
 def test_a_few_frames_far_apart_go_to_their_slices(of_series, tmp_path, slices, values):
-    """Though the file does not tell how far its slices are apart."""
+    """Though the file does not give the distance of its slices."""
     volume, path = of_series(**values), tmp_path / "seg.dcm"
     mask = in_slices(volume, *slices)
     nmv.write_mask(path, mask, volume)
@@ -164,7 +164,7 @@ def test_images_that_no_segmentation_can_refer_to_are_told(name, tmp_path):
     volume = nmv.read_volume(get_testdata_file(name))
     mask = np.zeros(volume.shape, np.uint8)
     mask[0, 2:5, 2:5] = 1
-    with pytest.raises(CannotSave, match="cannot refer to images as|does not tell its series"):
+    with pytest.raises(CannotSave, match="cannot refer to images as|does not give its series"):
         nmv.write_mask(tmp_path / "seg.dcm", mask, volume)
     assert not list(tmp_path.iterdir())
 
@@ -174,7 +174,7 @@ def test_a_series_without_a_study_is_told(tmp_path):
     write_series(tmp_path / "series", data, FrameOfReferenceUID=generate_uid(), **PATIENT)
     volume = nmv.read_volume(tmp_path / "series")
     for name in ("a.dcm", "a.rtstruct.dcm"):
-        with pytest.raises(CannotSave, match="does not tell its study"):
+        with pytest.raises(CannotSave, match="does not give its study"):
             nmv.write_mask(tmp_path / name, np.ones(volume.shape, bool), volume)
 
 

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers import layer_data
-from napari_medvlm.layers.orientation import Plane, go_to, place_in_view, show_plane
+from napari_medvlm.layers.orientation import Plane, go_to, position_in_view, show_plane
 from napari_medvlm.layers.views.crosshair import Crosshair
 from napari_medvlm.layers.views.linked import linked_views
 from napari_medvlm.layers.views.per_view import PerView
@@ -79,7 +79,7 @@ def test_a_press_in_any_view_puts_the_slices_of_the_others_within_half_a_voxel(a
         assert_allclose(linked_views(viewer).cursor.position_mm, clicked)
         for other in views:
             assert voxels_off_slice(other, clicked) <= 0.5 + 1e-6
-            assert_allclose(place_in_view(other), clicked)
+            assert_allclose(position_in_view(other), clicked)
 
 
 def test_lines_are_dragged_alone_and_the_gap_between_them_drags_both():

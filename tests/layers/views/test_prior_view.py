@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers import layer_data
-from napari_medvlm.layers.orientation import Plane, go_to, place_in_view, show_plane
+from napari_medvlm.layers.orientation import Plane, go_to, position_in_view, show_plane
 from napari_medvlm.layers.views.linked import linked_views
 from napari_medvlm.layers.views.prior_view import PriorView
 
@@ -40,7 +40,7 @@ def test_the_array_is_shared_and_the_window_is_its_own(opened):
 
 def test_opening_moves_nothing_and_the_position_is_common(opened):
     viewer, view = opened
-    assert place_in_view(viewer) == (9, 12, 14)
+    assert position_in_view(viewer) == (9, 12, 14)
     assert view.model.dims.point[0] == 9
     go_to(viewer, (5, 8, 10))
     assert view.model.dims.point[0] == 5

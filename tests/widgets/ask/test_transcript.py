@@ -26,6 +26,7 @@ from napari_medvlm.widgets.ask.question_box import QuestionBox
 from napari_medvlm.widgets.ask.sent_images import PictureStrip, covered
 from napari_medvlm.widgets.ask.sentence_rows import ClaimRows
 from napari_medvlm.widgets.ask.transcript import Transcript
+from napari_medvlm.widgets.ask.transcript_signals import TranscriptSignals
 from napari_medvlm.widgets.models.server_banner import ServerBanner, reach
 from napari_medvlm.widgets.parts.markdown_view import MarkdownView
 
@@ -179,7 +180,7 @@ def test_thinking_is_told_from_the_answer_while_it_comes(partial, thinking, text
 
 
 def test_a_card_says_how_far_it_is(shown):
-    card = shown(ExchangeCard(EXCHANGE))
+    card = shown(ExchangeCard(EXCHANGE, TranscriptSignals()))
     waiting = replace(EXCHANGE, state=State.WAITING, answer=None)
     card.show_exchange(waiting, in_full=True)
     assert card.state.text() == "waiting"
@@ -195,7 +196,7 @@ def test_a_card_says_how_far_it_is(shown):
 
 
 def test_sentences_stand_for_a_text_that_they_say_in_full(shown):
-    card = shown(ExchangeCard(EXCHANGE))
+    card = shown(ExchangeCard(EXCHANGE, TranscriptSignals()))
     card.show_exchange(EXCHANGE, in_full=True)
     assert not card.text.isVisible()
     assert len(card.claims.rows) == 2
@@ -205,7 +206,7 @@ def test_sentences_stand_for_a_text_that_they_say_in_full(shown):
 
 
 def test_an_unanswered_question_says_why(shown):
-    card = shown(ExchangeCard(EXCHANGE))
+    card = shown(ExchangeCard(EXCHANGE, TranscriptSignals()))
     refused = Answer("No.", answered=False, reason="Nothing was segmented.")
     card.show_exchange(replace(EXCHANGE, answer=refused), in_full=True)
     assert "Nothing was segmented." in card.text.toPlainText()
@@ -213,7 +214,7 @@ def test_an_unanswered_question_says_why(shown):
 
 
 def test_steps_show_calls_and_what_came_of_them(shown):
-    card = shown(ExchangeCard(EXCHANGE))
+    card = shown(ExchangeCard(EXCHANGE, TranscriptSignals()))
     good = ToolResult(ToolCall("segment", {"phrase": "liver"}), "1 object, 80 mL")
     bad = ToolResult(ToolCall("zoom", {}), "There is no such region.", failed=True)
     steps = (ToolRound("I outline the liver.", (good, bad)),)
@@ -226,13 +227,13 @@ def test_steps_show_calls_and_what_came_of_them(shown):
 
 
 def test_a_long_question_does_not_widen_the_card(shown):
-    card = shown(ExchangeCard(EXCHANGE))
+    card = shown(ExchangeCard(EXCHANGE, TranscriptSignals()))
     card.show_exchange(replace(EXCHANGE, question="word " * 80), in_full=True)
     assert card.minimumSizeHint().width() <= 400
 
 
 def test_what_is_copied_says_what_is_linked_and_what_the_reader_thinks(shown):
-    card = shown(ExchangeCard(EXCHANGE))
+    card = shown(ExchangeCard(EXCHANGE, TranscriptSignals()))
     card.show_exchange(EXCHANGE, in_full=True)
     card.copy.click()
     assert QGuiApplication.clipboard().text().startswith("What is it?")
@@ -241,29 +242,30 @@ def test_what_is_copied_says_what_is_linked_and_what_the_reader_thinks(shown):
     assert "2. It is old. (not linked to a region)" in text
 
 
-def test_rows_tell_what_is_done_with_them(shown, qtbot):
-    rows = shown(ClaimRows())
+def test_rows_emit_what_is_done_with_them(shown, qtbot):
+    signals = TranscriptSignals()
+    rows = shown(ClaimRows(7, signals))
     rows.show_claims((LINKED, UNLINKED), [("#ff0000",), ()], {0: Mark(Verdict.RIGHT, "yes")})
     first, second = rows.rows
     assert first.marks[Verdict.RIGHT].isChecked()
     assert first.note.text() == "yes"
     assert not second.note.isVisible()
     assert "The box has no size." in second.problems.text()
-    with qtbot.waitSignal(rows.chosen) as chosen:
+    with qtbot.waitSignal(signals.claim_chosen) as chosen:
         QTest.mouseClick(first, Qt.MouseButton.LeftButton)
-    assert chosen.args == [0]
-    with qtbot.waitSignal(rows.find_requested) as wanted:
+    assert chosen.args == [7, 0]
+    with qtbot.waitSignal(signals.find_requested) as wanted:
         second.find.click()
-    assert wanted.args == [1]
-    with qtbot.waitSignal(rows.marked) as marked:
+    assert wanted.args == [7, 1]
+    with qtbot.waitSignal(signals.marked) as marked:
         second.marks[Verdict.WRONG].click()
-    assert marked.args == [1, Mark(Verdict.WRONG)]
+    assert marked.args == [7, 1, Mark(Verdict.WRONG)]
     rows.show_claims((LINKED,), [("#ff0000",)], {})
     assert len(rows.rows) == 1
 
 
 def test_a_lit_sentence_is_drawn_otherwise(shown):
-    rows = shown(ClaimRows())
+    rows = shown(ClaimRows(7, TranscriptSignals()))
     rows.show_claims((LINKED, LINKED), [("#ff0000",), ("#ff0000", "#00ff00")], {})
     QApplication.processEvents()
     before = rows.grab().toImage()
@@ -296,7 +298,7 @@ def test_the_share_that_was_sent_is_told():
     assert covered(None, 0) == ""
 
 
-def test_the_transcript_keeps_the_cards_that_did_not_change(shown):
+def test_the_transcript_updates_only_cards_that_changed(shown, qtbot):
     transcript = shown(Transcript())
     assert transcript.empty.isVisible()
     other = replace(EXCHANGE, id=8, question="And this?")
@@ -304,6 +306,12 @@ def test_the_transcript_keeps_the_cards_that_did_not_change(shown):
     first = transcript.cards[7]
     transcript.show_exchanges((EXCHANGE, replace(other, question="And that?")), 8)
     assert transcript.cards[7] is first
+    with qtbot.waitSignal(transcript.signals.turn_chosen) as chosen:
+        QTest.mouseClick(first, Qt.MouseButton.LeftButton)
+    assert chosen.args == [7]
+    with qtbot.waitSignal(transcript.signals.regenerate_requested) as again:
+        transcript.cards[8].again.click()
+    assert again.args == [8]
     assert transcript.cards[8].question.text() == "And that?"
     assert not transcript.empty.isVisible()
     transcript.show_exchanges((), None)

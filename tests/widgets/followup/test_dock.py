@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers import layer_data
-from napari_medvlm.layers.orientation import place_in_view
+from napari_medvlm.layers.orientation import position_in_view
 from napari_medvlm.layers.pairing.proposed_points import ProposedPoint
 from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.followup import exports
@@ -194,7 +194,7 @@ def test_while_the_mouse_drags_a_point_nothing_is_drawn_anew(proposed):
 def test_a_row_moves_the_planes_to_the_lesion(proposed):
     item = proposed.table.topLevelItem(1)
     proposed.table.setCurrentItem(item)
-    assert_allclose(place_in_view(proposed.viewer), CENTERS["b"], atol=1.0)
+    assert_allclose(position_in_view(proposed.viewer), CENTERS["b"], atol=1.0)
 
 
 def test_dates_give_doubling_times_and_nodes_count_by_their_short_axis(proposed, qtbot):

@@ -13,7 +13,7 @@ from scipy import ndimage
 from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers import layer_data, volume_of
-from napari_medvlm.layers.orientation import go_to, place_in_view
+from napari_medvlm.layers.orientation import go_to, position_in_view
 from napari_medvlm.layers.pairing.pairing_layers import CHECKERBOARD, PRIOR, SUBTRACTION
 from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.register import commands
@@ -98,7 +98,7 @@ def test_the_prior_is_shown_side_by_side_with_a_window_of_its_own(paired):
     viewer = paired.viewer
     go_to(viewer, (9, 12, 14))
     paired.comparison.beside.click()
-    assert place_in_view(viewer) == (9, 12, 14)
+    assert position_in_view(viewer) == (9, 12, 14)
     panel = paired.comparison.panel
     (image,) = [layer for layer in panel.view.model.layers if layer.name.startswith("prior")]
     assert image.metadata["medvlm"]["volume"].data is PRIOR_VOLUME.data  # resliced, not copied

@@ -198,4 +198,4 @@ PRESENT   can you see (?:an? |any )?A
 SHARE     (?:is|are|does|do) A (?:lie |located )?INSIDE B
 SHARE     (?:does|do) A overlap (?:with )?B
 """
-"""A form and a pattern a line; words in capitals stand for `PARTS`. The first that fits counts."""
+"""A form and a pattern; words in capitals are keys of `PARTS`. The first that fits counts."""

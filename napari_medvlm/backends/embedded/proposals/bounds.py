@@ -85,8 +85,8 @@ def starts_in(level: Level, bound: BoolArray) -> list[IndexArray]:
     )
     smooth = ndimage.uniform_filter(level.values, [3 if n > 2 else 1 for n in level.values.shape])
     part = smooth[inner]
-    found = [middle[None]]
+    starts = [middle[None]]
     for choose in (np.argmax, np.argmin):
         at = np.array(np.unravel_index(int(choose(part)), part.shape)) + low + quarter
-        found.append(at[None])
-    return found
+        starts.append(at[None])
+    return starts

@@ -53,7 +53,7 @@ def families(
     seeds
         Voxels in the object.
     typical
-        The intensity that the seeds stand for.
+        The typical intensity of the seeds.
     kinds
         The costs to use.
     """

@@ -79,15 +79,15 @@ class Replay:
         self._step: _Step | None = None
 
     def segment(
-        self, said: EmbeddedPrompts, excluded: Mask | None, progress: Progress
+        self, prompts: EmbeddedPrompts, excluded: Mask | None, progress: Progress
     ) -> BoolArray:
         """The object ``(z, y, x)`` on the image's own voxels."""
         self._last_size = 0
-        if said.base is not None or not (said.bounds or said.positives):
-            return refine.segment(self._levels, said, excluded, progress)
-        key, start = self._start(said, progress)
-        full = self._replayed(key, start, said, progress).copy()
-        for seed in said.seeds:
+        if prompts.base is not None or not (prompts.bounds or prompts.positives):
+            return refine.segment(self._levels, prompts, excluded, progress)
+        key, start = self._start(prompts, progress)
+        full = self._replayed(key, start, prompts, progress).copy()
+        for seed in prompts.seeds:
             full[tuple(seed.voxels.T)] = seed.positive
         if excluded is not None:
             full[excluded.slices] &= ~excluded.crop
@@ -98,22 +98,22 @@ class Replay:
         """That the newest prompt of the last request has its largest or smallest size."""
         return {1: (LARGEST,), -1: (SMALLEST,)}.get(self._last_size, ())
 
-    def _start(self, said: EmbeddedPrompts, progress: Progress) -> tuple[Key, Start]:
+    def _start(self, prompts: EmbeddedPrompts, progress: Progress) -> tuple[Key, Start]:
         bounds = tuple(
             (tuple(a.tolist()), tuple(b.tolist()), flat)
-            for (a, b), flat in zip(said.bounds, said.flat, strict=True)
+            for (a, b), flat in zip(prompts.bounds, prompts.flat, strict=True)
         )
-        first = () if bounds else _key(said.positives[0], sized=False)
+        first = () if bounds else _key(prompts.positives[0], sized=False)
         key: Key = (bounds, first)
         if self._started is None or self._started[0] != key:
-            start = start_of(self._levels, said, progress)
+            start = start_of(self._levels, prompts, progress)
             if self._other is not None:
-                start = self._other.start(said, start)
+                start = self._other.start(prompts, start)
             self._started = key, start
         start = self._started[1]
-        step = 0 if bounds else said.positives[0].size_step
+        step = 0 if bounds else prompts.positives[0].size_step
         if step and start.seed is not None:
-            resized = resized_start(self._levels, start.mask, said.positives[0])
+            resized = resized_start(self._levels, start.mask, prompts.positives[0])
             start = Start(resized.mask, start.seed)
             self._last_size = int(np.sign(step)) if resized.is_last else 0
         return (*key, step), start

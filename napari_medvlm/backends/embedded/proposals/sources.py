@@ -57,15 +57,15 @@ class Start:
     tissue: bool = False
 
 
-def start_of(levels: Levels, said: EmbeddedPrompts, progress: Progress) -> Start:
+def start_of(levels: Levels, prompts: EmbeddedPrompts, progress: Progress) -> Start:
     """The first mask that prompts mean: of their boxes, or else of the first positive seed."""
-    if said.bounds:
+    if prompts.bounds:
         full = np.zeros(levels.shape, bool)
-        for (start, stop), flat in zip(said.bounds, said.flat, strict=True):
+        for (start, stop), flat in zip(prompts.bounds, prompts.flat, strict=True):
             progress(0.1, "looking into the box")
             full |= _boxed(levels, start, stop, flat)
         return Start(full)
-    seed = said.positives[0]
+    seed = prompts.positives[0]
     progress(0.1, "looking around the click")
     return _seeded(levels, seed, progress)
 
@@ -78,10 +78,10 @@ def _boxed(levels: Levels, start: IndexArray, stop: IndexArray, flat: int | None
     inside = box_of(start, stop)
     piece = np.zeros(levels.shape, bool)
     piece[inside] = fill_of(levels, start, stop, flat)
-    found = boxed(levels, start, stop, flat)
-    if _is_full(found[inside]) or middle_rated(levels, piece) >= middle_rated(levels, found) - EVEN:
-        found = piece
-    return found if flat is None else extended(levels, found, flat)
+    full = boxed(levels, start, stop, flat)
+    if _is_full(full[inside]) or middle_rated(levels, piece) >= middle_rated(levels, full) - EVEN:
+        full = piece
+    return full if flat is None else extended(levels, full, flat)
 
 
 def _is_full(part: BoolArray) -> bool:
@@ -111,11 +111,13 @@ def _seeded(levels: Levels, seed: Seed, progress: Progress) -> Start:
             return Start(long, seed)
     progress(0.3, "looking at the whole image")
     wide = refine.segment(levels, EmbeddedPrompts(seeds=[seed]), None, progress)
-    tissue = _one_tissue(levels, (wide, seed), (near, meant))
+    tissue = _is_homogeneous(levels, (wide, seed), (near, meant))
     return Start(wide if tissue else near, seed, tissue)
 
 
-def _one_tissue(levels: Levels, wide: tuple[BoolArray, Seed], near: tuple[BoolArray, Seed]) -> bool:
+def _is_homogeneous(
+    levels: Levels, wide: tuple[BoolArray, Seed], near: tuple[BoolArray, Seed]
+) -> bool:
     """Whether the region of one tissue in the whole image is rather meant than the near one."""
     if np.count_nonzero(wide[0]) < SMALLEST:
         return False

@@ -36,11 +36,11 @@ def clicked_with_seed(levels: Levels, seed: Seed) -> tuple[BoolArray, Seed]:
 
     Returned with the seed that its region grows from: a voxel near a click that misses the region.
     """
-    found = proposals(levels, seed.voxels)
+    ranked = proposals(levels, seed.voxels)
     full = np.zeros(levels.shape, bool)
-    if found:
-        write(levels, found[0], seed.voxels, full)
-        seed = replace(seed, voxels=found[0].at)
+    if ranked:
+        write(levels, ranked[0], seed.voxels, full)
+        seed = replace(seed, voxels=ranked[0].at)
     full[tuple(seed.voxels.T)] = True
     return full, seed
 
