@@ -22,7 +22,8 @@ from torchvision.models import resnet50
 from napari_medvlm.backends.clip.models import load_model
 from napari_medvlm.backends.layouts.convert import convert
 from napari_medvlm.backends.sam.checkpoint import load_sam
-from napari_medvlm.backends.sam.model import MedSamModel, sam_model
+from napari_medvlm.backends.sam.model import MedSamModel
+from napari_medvlm.backends.sam.sam import sam_model
 from napari_medvlm.backends.sam.slice_prompts import SlicePrompts
 from tests.backends.clip.families.tiny_families import Flair, write_vocabulary
 
