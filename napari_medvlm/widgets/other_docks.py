@@ -18,7 +18,7 @@ from napari_medvlm.sessions.export.sr_evaluations import (
     exchanges_of,
     groundings_of,
 )
-from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.sessions.ground.session import GroundingSession
 from napari_medvlm.widgets.commands import find_dock
 from napari_medvlm.widgets.segment.commands import dock_of
 

@@ -24,7 +24,7 @@ from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import ImageReference
 from napari_medvlm.sessions.earlier import EarlierSession
-from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.sessions.ground.session import GroundingSession
 from napari_medvlm.widgets.checks.fold import TrustFold
 from napari_medvlm.widgets.checks.quality_note import QualityNote
 from napari_medvlm.widgets.dock import SessionDock
