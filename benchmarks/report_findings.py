@@ -20,7 +20,12 @@ from pathlib import Path
 from napari_medvlm.language.report_findings import ReportFinding, findings_of
 
 SENTENCES = Path(__file__).parents[1] / "tests" / "language" / "report_sentences.tsv"
-FIRST_READ_RIGHT = {"later": (108, 114), "fresh": (154, 169), "second": (121, 127)}
+FIRST_READ_RIGHT = {
+    "later": (108, 114),
+    "fresh": (154, 169),
+    "second": (121, 127),
+    "third": (206, 232),
+}
 """Sentences that were read right before any rule was mended on them, of files written later."""
 RESULT = Path(__file__).parent / "results" / "report-findings.md"
 
@@ -143,7 +148,9 @@ def _later_lines() -> list[str]:
     """A table of the files that were written later."""
     lines = [
         "Sentences that were written later, in other words. The first figure is from before any",
-        "rule was mended on them, the last from after it. Their author knew the rules.",
+        "rule was mended on them, the last from after it. Their author knew the rules. Of the set",
+        "*third*, rules were mended on one half first: 108 of 108 then, and 110 of 124 (88.7 %) of",
+        "the other, which had been 107 of 124 (86.3 %).",
         "",
         "| set | read right at first | by the NegEx list | by ConText | now |",
         "|---|---|---|---|---|",
@@ -154,7 +161,8 @@ def _later_lines() -> list[str]:
             sum(read(s.text) == s.status for s in own) for read in (read_by_negex, read_by_package)
         )
         share = f"{first} of {of} ({100 * first / of:.1f} %)"
-        others = f"{negex} of {of} | {CONTEXT_RIGHT[name][0]} of {of}"
+        context = f"{CONTEXT_RIGHT[name][0]} of {of}" if name in CONTEXT_RIGHT else "not run"
+        others = f"{negex} of {of} | {context}"
         lines.append(f"| {name} | {share} | {others} | {now} of {of} |")
     right, of = CONTEXT_RIGHT["held out"]
     return [

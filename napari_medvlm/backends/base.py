@@ -48,11 +48,15 @@ class ObjectPrompts(Sequence[Prompt]):
         ``len(items)``. A model that feeds its mask back takes the same steps; others need not look.
     excluded
         Voxels of locked objects: they are not part of the object and count as negative.
+    phrases
+        What the object is called, for a backend that takes words (`BackendInfo.takes_phrases`).
+        After the first follow names of other objects, whose masks `Mask.others` may have.
     """
 
     items: tuple[Prompt, ...]
     steps: tuple[int, ...] = ()
     excluded: Mask | None = None
+    phrases: tuple[str, ...] = ()
 
     @overload
     def __getitem__(self, index: int) -> Prompt: ...
@@ -97,6 +101,8 @@ class BackendInfo:
         it do; 0 if it cannot.
     takes_sequences
         Whether it locates a phrase in several images that are shown together.
+    takes_phrases
+        Whether it segments by `ObjectPrompts.phrases` together with prompts; others never see them.
     """
 
     name: str
@@ -111,6 +117,7 @@ class BackendInfo:
     prepared_mib: float = 0.0
     sizes_points: bool = False
     takes_sequences: bool = False
+    takes_phrases: bool = False
 
     def require_prompt(self, prompt: Prompt) -> None:
         """Raise `PromptNotSupported` unless the backend segments by this kind of prompt."""

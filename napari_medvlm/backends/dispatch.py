@@ -31,7 +31,8 @@ RETURNED = {
 def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: Progress) -> Mask:
     """The mask of prompts on the volume that the backend was given last.
 
-    It lies on the volume's grid for sure and is without the voxels of locked objects.
+    It lies on the volume's grid for sure and is without the voxels of locked objects, and so are
+    its `Mask.others`.
 
     Raises
     ------
@@ -42,7 +43,15 @@ def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: 
     """
     for prompt in prompts:
         backend.info.require_prompt(prompt)
+    if not backend.info.takes_phrases:
+        prompts = replace(prompts, phrases=())
     mask = _checked(backend, "segment", backend.segment(prompts, progress), Mask)
+    others = {name: _allowed(backend, m, prompts, volume) for name, m in mask.others.items()}
+    return replace(_allowed(backend, mask, prompts, volume), others=others)
+
+
+def _allowed(backend: Backend, mask: Mask, prompts: ObjectPrompts, volume: Volume) -> Mask:
+    """A mask without the voxels of locked objects; `BackendFailed` if on another grid."""
     if mask.shape != volume.shape:
         raise BackendFailed(
             f"{backend.info.name} gave a mask of shape {mask.shape} for an image of "

@@ -36,6 +36,8 @@ class Mask:
         where it does not work slice by slice.
     notes
         What the user should know of how it was made, in sentences.
+    others
+        Masks of other objects that the same prompts asked for, by name, on the same grid.
     """
 
     crop: BoolArray
@@ -44,6 +46,7 @@ class Mask:
     score: float | None = None
     slice_scores: Mapping[tuple[int, int], float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    others: Mapping[str, Mask] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         score = "" if self.score is None else f", score={self.score:.3g}"

@@ -59,11 +59,13 @@ def notices_of(ledger: Ledger, journal: Journal | None) -> tuple[str, ...]:
 
 
 class Journal:
-    """Appends records to a file and forces each onto the disk, on a thread of its own.
+    """Appends records to a file, and forces them onto the disk on a thread of its own.
 
-    The file begins with the first record, so that only looking at an image leaves nothing behind.
-    Records that cannot be written are tried again with the next one, every `RETRY_S` seconds, and
-    on closing. While it is open no other window writes to the file.
+    A record is in the file, as the operating system sees it, when `write` returns: a process that
+    is killed then loses nothing. The thread calls fsync, which can take long. The file begins with
+    the first record, so that only looking at an image leaves nothing behind. Records that cannot
+    be written are tried again with the next one, every `RETRY_S` seconds, and on closing. While it
+    is open no other window writes to the file.
 
     Parameters
     ----------
@@ -91,22 +93,34 @@ class Journal:
         self.notice = ""
         self._on_failure = on_failure
         self._failing = False
+        self._failure: CannotSave | None = None
         self._number = 0
         self._version = self._needed_version = VERSION
         self._header = line_of(ledger.header(), 0)
         self._waiting = b""
+        self._unsynced = b""
+        self._sync_failed = False
+        self._guard = threading.Lock()
         self._lock = FileLock(lock_path(path), thread_local=False)
         if not (os.path.exists(path) and self._continue(ledger)):
             self._begin(ledger)
-        self._queue: queue.SimpleQueue[Record | threading.Event | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[threading.Event | bool] = queue.SimpleQueue()
         self._thread = self._started()
 
     def write(self, record: Record) -> None:
-        """Have a record written; returns at once."""
-        self._queue.put(record)
-        if not self._thread.is_alive():
-            self._report("its thread ended")
-            self._thread = self._started()
+        """Append a record to the file; does not wait until it is on the disk."""
+        with self._guard:
+            try:
+                self._waiting += self._line(record)
+            except Exception as error:  # noqa: BLE001  # whatever a backend put into a record
+                logger.warning("A record cannot be written: %s", for_log(error))
+                self._report("a record cannot be encoded")
+            else:
+                self._append()
+            if not self._thread.is_alive():
+                self._report("its thread ended")
+                self._thread = self._started()
+        self._queue.put(True)
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until all records so far are on the disk; whether they are."""
@@ -122,7 +136,7 @@ class Journal:
         """Write what is left, end the thread and let other windows have the file."""
         if not self._thread.is_alive():
             self._thread = self._started()
-        self._queue.put(None)
+        self._queue.put(False)
         self._thread.join(timeout=10.0)
         if self._lock.is_locked:
             self._lock.release()
@@ -172,28 +186,41 @@ class Journal:
         return thread
 
     def _run(self) -> None:
-        while (item := self._next()) is not None:
+        """Force what was written onto the disk, until the queue has `False`."""
+        while (item := self._next()) is not False:
             if isinstance(item, threading.Event):
                 item.set()
-                continue
-            try:
-                self._waiting += self._line(item)
-            except Exception as error:  # noqa: BLE001  # whatever a backend put into a record
-                logger.warning("A record cannot be written: %s", for_log(error))
-                self._report("a record cannot be encoded")
             else:
-                self._append()
-        if self._failing and self._waiting:
+                self._sync()
+        if self._failing and (self._waiting or self._unsynced):
             self._failing = False  # so that it is reported again
-            self._append()
+            self._sync()
 
-    def _next(self) -> Record | threading.Event | None:
+    def _next(self) -> threading.Event | bool:
         """The next item of the queue; what could not be written is tried again meanwhile."""
         while True:
             try:
                 return self._queue.get(timeout=RETRY_S if self._failing else None)
             except queue.Empty:
+                self._sync()
+
+    def _sync(self) -> None:
+        """Append what could not be written, force the file onto the disk, report a failure."""
+        with self._guard:
+            if self._waiting or self._sync_failed:
                 self._append()
+            written = self._unsynced
+        reason = _sync_file(self.path) if written else ""
+        with self._guard:
+            if reason:
+                self._sync_failed = True
+                self._report(reason)
+            elif written:  # no two lines are equal: their numbers differ
+                self._unsynced = self._unsynced.removeprefix(written)
+                self._failing = self._failing and bool(self._waiting)
+            failure, self._failure = self._failure, None
+        if failure is not None:
+            self._deliver(failure)
 
     def _line(self, record: Record) -> bytes:
         line = line_of(json_of(record), self._number)
@@ -202,38 +229,47 @@ class Journal:
         return line
 
     def _append(self) -> None:
+        """Append the waiting lines to the file; the guard is held."""
         try:
-            private_folder(self.path.parent)
+            if not os.path.exists(self.path):
+                private_folder(self.path.parent)
             if not self._lock.is_locked:
                 self._lock.acquire(timeout=0)
+            if self._sync_failed:
+                _cut_end(self.path, len(self._unsynced))
+                self._waiting, self._unsynced = self._unsynced + self._waiting, b""
+                self._sync_failed = False
             if self._needed_version > self._version:
                 _replace_header(self.path, self._header)
                 self._version = VERSION
+                self._unsynced = b""
             _append_whole(self.path, self._waiting)
         except (OSError, Timeout) as error:
             logger.warning("The journal cannot be written: %s", type(error).__name__)
             self._report(getattr(error, "strerror", None) or "the file is in use")
             return
+        self._unsynced += self._waiting
         self._waiting = b""
-        self._failing = False
         if self._order_ns > time.time_ns():  # the clock was set back
             with contextlib.suppress(OSError):
                 os.utime(self.path, ns=(self._order_ns, self._order_ns))
 
     def _report(self, reason: str) -> None:
-        """Report a failure once, until writing succeeds again."""
+        """Have the thread report a failure once, until writing succeeds again."""
         if self._failing:
             return
         self._failing = True
-        error = CannotSave(
+        self._failure = CannotSave(
             f"The session is not being saved: {reason}.",
             "Free space on the disk, or save the session elsewhere. "
             "The window still has all prompts.",
         )
+
+    def _deliver(self, failure: CannotSave) -> None:
         try:
-            self._on_failure(error)
-        except Exception as failure:  # noqa: BLE001  # of a listener; the thread goes on
-            logger.warning("A failure could not be reported: %s", for_log(failure))
+            self._on_failure(failure)
+        except Exception as error:  # noqa: BLE001  # of a listener; the thread goes on
+            logger.warning("A failure could not be reported: %s", for_log(error))
 
 
 def _prefix(path: Path) -> str:
@@ -255,10 +291,24 @@ def _append_whole(path: Path, data: bytes) -> None:
         try:
             if file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(file.fileno())
         except OSError:
             file.truncate(end)
             raise
+
+
+def _sync_file(path: Path) -> str:
+    """Force a file onto the disk; why that failed, or an empty text."""
+    try:
+        with open(path, "ab", buffering=0) as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""
+
+
+def _cut_end(path: Path, size: int) -> None:
+    """Cut bytes off the end of a file."""
+    os.truncate(path, max(path.stat().st_size - size, 0))
 
 
 def _replace_header(path: Path, header: bytes) -> None:
@@ -270,6 +320,8 @@ def _replace_header(path: Path, header: bytes) -> None:
     temporary = temporary_path(path)
     try:
         _append_whole(temporary, header + lines)
+        if reason := _sync_file(temporary):
+            raise OSError(errno.EIO, reason)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -34,6 +34,12 @@ _LEFT_OVER = (
     "(?:partial(?:ly)?|partly|near(?:ly)?|almost|incomplete(?:ly)?|subtotal(?:ly)?|mostly|largely"
     "|minimal(?:ly)?|not|n['\u2019]t|some)"
 )
+_CHANGED = (
+    "(?:increas(?:ed|ing)|decreas(?:ed|ing)|chang(?:ed|ing)|grow(?:n|ing)|enlarg(?:ed|ing)"
+    "|wors(?:e(?:ned)?|ening)|improv(?:ed|ing)|moved|progress(?:ed|ing)|shr(?:unk|inking)|advanced"
+    "|expand(?:ed|ing)|altered|evolved|larger|smaller|bigger|spread(?:ing)?|extended|displaced"
+    "|migrated|ruptured|transformed)"
+)
 _GONE = (
     "(?:resolution|resolved|cleared|clearing|clearance|removal|removed|resection|resected|gone|excision"
     "|excised|disappear(?:ed|ance)|evacuated|evacuation|passed)"
@@ -41,7 +47,10 @@ _GONE = (
 _STUDY = (
     "(?:priors?|comparisons?|contrast(?!\\s+(?:enhanc|extravas|leak))|follow[\\s-]?up|biops(?:y|ies)"
     "|treatment|therapy|imaging|images?|stud(?:y|ies)|difficult(?:y|ies)|work-?up|intervention"
-    "|surgery|sedation|an(?:a)?esthesia|premedication|examinations?|recommendation|management|action|views?|surveillance)"
+    "|surgery|sedation|an(?:a)?esthesia|premedication|examinations?|recommendation|management|action|views?|surveillance"
+    "|fat[\\s-]+(?:sat(?:uration)?|suppression)|gadolinium|gating|magnification"
+    "|compression(?!\\s+(?:fracture|deformit|of))|attenuation\\s+correction|sequences?|reformat\\w*"
+    "|reconstructions?|projections?|breath[\\s-]?hold\\w*)"
     "(?!\\s+(?:evidence|signs?|findings?))"
 )
 
@@ -49,12 +58,20 @@ NOT_DENIALS = (
     f"(?:no|not|without(?:\\s+any)?)\\s+{QUALIFIER}(?:resolution|clearing|removal|disappearance)",
     f"{NOT}\\s+(?:been\\s+)?{QUALIFIER}(?:increased?|decreased?|changed?|grown?|enlarged?|enlarging"
     "|worse(?:ned)?|improved?|moved?|progressed|shrunk|advanced|expanded|altered|evolved)",
+    f"neither(?=[^.;]*\\bnor\\b[^.;]*\\b(?:has|have|is|are)\\s+(?:\\w+ly\\s+)?{_CHANGED})",
+    f"nor(?=[^.;]*\\b(?:has|have|is|are)\\s+(?:\\w+ly\\s+)?{_CHANGED})",
+    f"{NOT}\\s+(?:(?:been|made|yet|\\w+ly)\\s+)*(?:informed|aware|notified|told|advised|called)",
     f"{NOT}\\s+(?:only|necessarily|just|simply|all|in\\s+doubt|surprising|uncommon|insignificant"
     "|unexpected|unusual)",
     "(?:no|without(?:\\s+any)?|beyond)\\s+(?:\\w+\\s+)?(?:doubt|question)(?:\\s+that)?",
     "(?:no|without(?:\\s+any)?)\\s+(?:(?:further|prior|previous|specific|additional|intravenous"
     f"|iv|available|relevant|routine|immediate|recent|old)\\s+)*{_STUDY}",
     "without\\s+(?:\\w+\\s+)?(?:contrast(?!\\s+(?:enhanc|extravas|leak))|difficulty)",
+    f"without\\s+an?\\s+(?:\\w+\\s+)?{_STUDY}",
+    "(?:no|not|neither)\\s+(?:(?:any|much|significantly|appreciably|substantially)\\s+)?"
+    "(?:\\w+er|more|less|worse|different)\\s+(?:\\w+\\s+){0,3}?(?:than|from)",
+    "(?:no|without(?:\\s+any)?)\\s+(?:\\w+\\s+){0,2}?(?:evidence|signs?|indications?|suggestions?"
+    f"|proof)\\s+that(?=[^,;]*\\b(?:has|have|is|are)\\s+(?:\\w+ly\\s+)?{_CHANGED})",
     "no\\.\\s*\\d+",
     f"absent\\s+{_PRIOR}",
     "(?:gram|false)[\\s-]+negative",
@@ -90,7 +107,7 @@ DENIED_AHEAD = (
     f"{NOT}\\s+(?:(?:\\w+ly|to|be|an?|any|thought|felt|believed)\\s+)*{_SHOW}",
     f"{NOT}\\s+(?:an?|any)",
     "(?:free|clear|devoid|void)\\s+(?:of|from)",
-    "negative\\s+(?:\\w+\\s+){0,3}?for",
+    "negative\\s+(?:(?:\\w+\\s+){0,3}?for|(?:with\\s+(?:respect|regard)\\s+to|as\\s+(?:to|regards)))",
     "nothing\\s+(?:(?:to|that)\\s+)?(?:suggests?|indicates?|supports?)",
     "(?:argues?|speaks?|militates?)\\s+against",
     "(?:absence|lack|resolution|removal|clearing|clearance|disappearance|resection|excision|evacuation)\\s+of",
@@ -107,13 +124,16 @@ _NOT_OUT = f"(?:{NOT}|difficult|hard|impossible|unable|fails?|failed)"
 _LAST = (
     "(?=\\s*(?:[.,;:)]|\\Z|\\b(?:on|in|by|with|from|at|here|without|given|because|due|owing)\\b))"
 )
+_DISMISSED = "(?:excluded|ruled\\s+out|dismissed|refuted|discounted|denied)"
 _UNLIKELY = "(?:unlikely|improbable)"
 IN_DOUBT = (
     "(?:(?:remains?|needs?|has|have)\\s+to|should|must)\\s+be\\s+(?:excluded|ruled\\s+out)",
     f"{NOT}\\s+(?:be|been)\\s+(?:\\w+ly\\s+)?(?:assessed|evaluated|determined|judged|clarified)",
     f"(?:{_UNLIKELY}|{NOT}\\s+(?:{SEEN}|likely))\\s*,?\\s*(?:but|although|though|yet)\\s+(?:\\w+\\s+)?"
     f"{NOT}\\s+(?:(?:be|been|yet|\\w+ly)\\s+)*(?:excluded|ruled\\s+out)",
-    f"{NOT}\\s+(?:(?:be|been|yet|\\w+ly)\\s+)*(?:excluded|ruled\\s+out)",
+    f"{NOT}\\s+(?:(?:be|been|yet|\\w+ly)\\s+)*{_DISMISSED}",
+    f"(?:{NOT}|neither)\\s+(?:(?:be|been|yet|\\w+ly)\\s+)*(?:confirmed|verified|proven|diagnosed)\\s+"
+    f"n?or\\s+(?:(?:be|been|\\w+ly)\\s+)*{_DISMISSED}",
     "(?:(?:is|are|was|were|would\\s+be|remains?)\\s+)?(?:difficult|hard|impossible)\\s+to\\s+"
     f"(?:exclude|rule\\s+out){_LAST}",
 )
@@ -129,7 +149,7 @@ _BE = "(?:is|are|was|were|be|been|considered|thought|felt|deemed|judged|seems?|a
 DENIED_BEHIND = (
     f"(?:{NOT}|no\\s+longer)\\s+(?:(?:been|be|\\w+ly)\\s+)*{SEEN}(?!\\s+(?:is|are|was|were|to)\\b)",
     f"{_BE}\\s+(?:(?:now|very|highly|most|thus|\\w+ly)\\s+)*(?:absent|excluded|gone|ruled\\s+out"
-    f"|resolved|negative(?!\\s+(?:\\w+\\s+){{0,3}}?for\\b)|{_UNLIKELY}(?!\\s+to\\b))",
+    f"|resolved|negative(?!\\s+(?:(?:\\w+\\s+){{0,3}}?for\\b|with\\s+re|as\\s+(?:to|re)))|{_UNLIKELY}(?!\\s+to\\b))",
     f"{_BE}\\s+not\\s+(?:\\w+ly\\s+)?(?:likely|probable|suspected|favou?red)",
     f"{_BE}\\s+not\\s+(?:an?\\s+)?(?:feature|part|finding|concern|consideration)\\b",
     "can\\s+(?:(?:now|\\w+ly)\\s+)*be\\s+(?:excluded|ruled\\s+out)",
@@ -137,23 +157,50 @@ DENIED_BEHIND = (
     "|vanished|subsided|dissipated|abated)",
     "(?:has|have|had)\\s+(?:(?:\\w+ly|since|now|been)\\s+)*been\\s+(?:\\w+ly\\s+)?"
     "(?:removed|excluded|ruled\\s+out|dismissed|discounted|refuted|disproved"
-    "|resected|evacuated|excised)",
+    "|resected|evacuated|excised|passed|extracted|retrieved)",
+    "(?:(?:now|since|completely|fully|entirely)\\s+)+(?:resolved|cleared|removed|excluded|gone)",
+    "none\\s+of\\s+(?:significance|note|concern|importance|any\\s+kind)",
+    "(?:is|are|was|were)\\s+not(?=\\s*(?:[.;]|\\Z))",
+    f"{_BE}\\s+(?:thought|felt|considered|deemed|judged)\\s+(?:to\\s+be\\s+)?(?:\\w+\\s+){{0,2}}?{_UNLIKELY}(?!\\s+to\\b)",
+    f"{_BE}\\s+[\\w\\s]{{0,40}}?\\band\\s+(?:is|are|has|have)\\s+(?:(?:now|been|\\w+ly)\\s+)*"
+    f"(?:gone|resolved|absent|{NOT}\\s+(?:(?:been|\\w+ly)\\s+)*{SEEN})",
+    "(?:was|were|has\\s+been|have\\s+been)\\s+(?:\\w+ly\\s+)?\\w+ed\\s+and\\s+(?:does|do|did|has|have|is|are)\\s+not"
+    "\\s+(?:\\w+ly\\s+)?(?:recur(?:red)?|reappear(?:ed)?|return(?:ed)?|come\\s+back)",
     "(?:was|were)\\s+(?:\\w+ly\\s+)?(?:removed|resected|evacuated|excised)",
+    f"{_BE}\\s+(?:\\w+ly\\s+)?(?:looked|searched|checked|sought|tested|screened|assessed|evaluated"
+    "|suspected|questioned|considered|expected)(?:\\s+for)?(?:\\s+\\w+ly)?,?\\s+(?:but|and|yet|though"
+    "|although)\\s+(?:(?:is|are|was|were|has|have|could|can)\\s+)*"
+    f"{NOT}\\s+(?:(?:be|been|\\w+ly)\\s+)*{SEEN}",
+    f"{NOT}\\s+(?:(?:be|been|\\w+ly)\\s+)*(?:made\\s+out|picked\\s+up|located|locali[sz]ed|traced"
+    "|perceived|perceptible|resolvable|displayed|established|proven|reproduced)",
+    "(?:does|do|did)(?:\\s+not|n['\u2019]t)\\s+(?:exist|occur|recur|appear|persist|remain)\\b"
+    "(?!\\s+to\\b)",
+    f"none\\s+(?:(?:is|are|was|were|has|have|been|\\w+ly)\\s+)*{SEEN}",
 )
-EITHER = ("versus|vs\\.?",)
+_ARISES = (
+    "(?:suspected|suspicion|concern|develops?|occurs?|arises?|recurs?|appears?|considered|present|found"
+    "|questioned|seen|confirmed)"
+)
+EITHER = ("versus|vs\\.?|(?:is|are)\\s+(?:favou?red|preferred)\\s+over",)
 DOUBT_AHEAD = (
     "exclusion\\s+of(?=[^;]*\\b(?:not\\s+(?:\\w+ly\\s+)?possible|impossible|difficult|limited))",
     "possib(?:le|ly|ility\\s+of)",
     "probabl[ey]|perhaps|maybe|potential(?:ly)?|conceivabl[ey]|presumptive|doubtful|query",
-    "(?:suggestion|hint|question|suspicion)\\s+of",
+    "(?:suggestion|hint|(?<!no\\s)question|suspicion)\\s+of",
     "favou?r(?:s|ed|ing)?",
     "(?:most\\s+|less\\s+)?likely",
     "(?:may|might|could)\\s+(?:\\w+ly\\s+)?(?:represent|reflect|indicate|be|suggest|have)",
     "suspect(?:ed|s)?|suspicio(?:us|n)\\s+(?:for|of)|suggest(?:s|ive\\s+of|ing)?",
-    "concern(?:ing)?\\s+(?:for|about)|worr(?:isome|ying)\\s+for|question(?:able|\\s+of)?"
+    "concern(?:ing)?\\s+(?:for|about)|worr(?:isome|ying)\\s+for|(?<!no\\s)question(?:able|\\s+of)?"
     "|presum(?:ed|ably)|equivocal",
     "(?:appears?|seems?)\\s+to\\s+(?:be|represent)",
     "consider(?!ed|able)",
+    "(?:correlate|correlation)\\s+(?:\\w+\\s+){0,2}?for",
+    f"{_BE}\\s+(?:thought|believed|felt|judged|presumed|assumed)\\s+to\\s+(?:be|represent|reflect"
+    "|indicate)",
+    "(?:look(?:ing)?|search(?:ing)?|check|screen|assess|monitor|watch|surveillance)\\s+for",
+    "unless|in\\s+(?:case|the\\s+event)\\s+of",
+    f"(?:if|should)(?=[^,;]*\\b{_ARISES}\\b)",
     "(?:^|(?<=\\s))\\?\\s*(?=\\w)",
     *NOT_EXCLUDED,
     *EITHER,
@@ -167,7 +214,7 @@ DOUBT_BEHIND = (
     "(?:is|are|remains?|seems?|appears?|looks?)\\s+(?:also\\s+)?(?:possible|probable|likely|unlikely|suspected|questioned"
     "|considered|questionable|equivocal|(?:uncertain|not\\s+certain)(?!\\s+(?:if|whether)))",
     "(?:may|might|could)\\s+(?:well\\s+)?(?:exist|be\\s+(?:present|there|considered))",
-    "(?:is|are|remains?)\\s+(?:favou?red|doubtful|conceivable|to\\s+be\\s+considered"
+    "(?:is|are|remains?)\\s+(?:favou?red(?!\\s+over)|doubtful|conceivable|to\\s+be\\s+considered"
     "|in\\s+(?:question|the\\s+differential))",
     "(?:is|are|remains?)\\s+(?:also\\s+)?(?:an?|one)\\s+(?:\\w+\\s+)?"
     "(?:possibility|consideration|concern)",
@@ -207,7 +254,8 @@ END_OF_DENIAL = (
 )
 END_OF_NOT = (",", "\\b(?:and|or|so|because|which|that)\\b")
 SPARED = (
-    "(?<=\\w)\\s+(?:(?:around|surrounding|adjacent\\s+to|near|underlying|within|beneath|beside"
+    "(?<=\\w)\\s+(?:(?:around|surrounding|adjacent\\s+to|near|underlying|within|beneath|beside|into|inside"
+    "|through|across|behind|between|against|throughout|complicating|compressing|involving"
     "|distal\\s+to|proximal\\s+to|next\\s+to|abutting)"
     "|(?:of|in|at|by|from|on|along|about|to)\\s+(?:the|an?|this|that|these|those|his|her|known))\\b"
 )
@@ -224,5 +272,10 @@ RESUMED = (
 
 END_OF_DOUBT = (",(?!.*\\bor\\b)", "\\band\\b(?!.*\\?)")
 # "Mass, suspicious for glioma versus metastasis": what "versus" says begins behind "for".
-NOT_ENDED = ("\\b(?:for|likely|represent|reflect|suggest\\w*)\\b",)
+# "Effusion, empyema not excluded": without a verb, only the last of the two is in doubt.
+NOT_ENDED = (
+    ",(?=(?:(?!\\b(?:is|are|was|were|be|been|or|and|nor)\\b)[\\w\\s-])+?\\bnot\\s+(?:\\w+ly\\s+)?"
+    "(?:excluded|ruled\\s+out))",
+    "\\b(?:for|likely|represent|reflect|suggest\\w*)\\b",
+)
 BACK_TO = ("\\b(?:is|are|was|were|has|have|remains?|shows?)\\b",)

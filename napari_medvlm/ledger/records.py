@@ -51,6 +51,13 @@ class ObjectInfo(Value):
     locked: bool = False
     tracking_uid: str = ""
 
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """The names in its name, between semicolons; empty for that of an unnamed object."""
+        if self.name == f"Object {self.id}":
+            return ()
+        return tuple(part.strip() for part in self.name.split(";") if part.strip())
+
 
 class ObjectAdded(Value):
     """A new object."""

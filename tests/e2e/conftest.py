@@ -52,6 +52,7 @@ class Person:
         self.waits(lambda: not self.session.pending and not self.session.pending_prompts())
         self.waits(lambda: self.dock.progress.text == "Ready")
         self.waits(lambda: not self.dock._rest.is_due)
+        self.waits(lambda: not self.dock._layers.is_due)
 
     def layer(self, role):
         found = [x for x in self.viewer.layers if x.metadata.get("medvlm", {}).get("role") == role]

@@ -94,11 +94,15 @@ def test_cases_are_worked_through_one_after_the_other(open_cases, images, told, 
     worker.waits_for("a")
     worker.prompts()
     worker.waits_for_mask()
+    measure = segment_commands.dock_of(worker.viewer).folds.measure
+    measure.draw_diameters()
+    worker.waits(lambda: len(measure.rulers_drawn) == 2)
     worker.dock.done.click()
     worker.waits(lambda: worker.list["a"].status is Status.DONE)
     assert sorted(p.name for p in out.iterdir()) == [
         "a.nii.gz",
         "a.tsv",
+        "a_lines.csv",
         "a_measurements.csv",
         "a_session.json",
     ]

@@ -41,7 +41,7 @@ def test_a_name_becomes_an_object_and_what_is_not_there_is_told(person, monkeypa
     person.dock.folds.folds[NAMES].expand()
     names.edit.setText("liver; spleen")
     names.edit.returnPressed.emit()
-    person.waits(lambda: bool(told) and not names.run.cancel.isEnabled(), 60_000)
+    person.waits(lambda: bool(told) and not names.run.cancel.isEnabled())
     person.waits_for_mask()
     (live,) = person.session.now.objects.values()
     assert live.info.name == "liver"
@@ -80,7 +80,7 @@ def test_another_model_gets_the_same_prompts_and_its_mask_can_be_kept(foreign, o
     other = person.dock.folds.other
     other.backend.setCurrentIndex(other.backend.findData("threshold"))
     other.compare_button.click()
-    person.waits(lambda: other.result is not None, 60_000)
+    person.waits(lambda: other.result is not None)
     layer = person.layer("other mask")
     shown = np.asarray(layer.data) > 0
     then = person.session.own_mask(1).full()

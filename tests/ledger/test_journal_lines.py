@@ -215,7 +215,7 @@ def test_a_writer_thread_that_ended_is_reported_and_replaced(tmp_path, monkeypat
         def ended(*_):
             raise SystemExit
 
-        broken.setattr(journal_module.Journal, "_append", ended)
+        broken.setattr(journal_module.Journal, "_sync", ended)
         journal.write(ledger.records[0])
         journal._thread.join(10)
         assert not journal.flush(1)

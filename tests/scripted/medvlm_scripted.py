@@ -1,4 +1,4 @@
-"""Backends of another package: one that says what it is told to, and two that segment badly."""
+"""Backends of another package: answers by script, slow and failing ones, and ones of shades."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from napari_medvlm.backends.base import Backend, BackendInfo, Task
 from napari_medvlm.data.answer import Answer, AnswerDelta, Claim
 from napari_medvlm.data.errors import OutOfMemory
 from napari_medvlm.data.grounding import Grounding, NotFound
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, Point
 from napari_medvlm.data.region import Region, box_of_values
 from napari_medvlm.data.tool_call import ToolCall
@@ -138,3 +139,27 @@ class Shades(Backend):
                 box = Box.at_index(self.volume, (0, 0, 0), (1, 4, 4))
                 regions.append(Region(phrase, box, score=0.8))
         return Grounding(tuple(regions), tuple(missing))
+
+
+class ShadeTargets(Backend):
+    """Segments what is called ``shade 200`` where the image is 200; unnamed, the clicked value."""
+
+    info = BackendInfo(
+        name="shade-targets",
+        title="Shade targets",
+        prompts=frozenset({Point}),
+        code_licence="MIT",
+        takes_phrases=True,
+    )
+
+    def set_volume(self, volume):
+        self.volume = volume
+
+    def segment(self, prompts, progress):
+        progress(0.5, "segmenting")
+        values = self.volume.intensity()
+        z, y, x = prompts[0].voxels(self.volume.grid)[0]
+        names = {name: int(name.removeprefix("shade ")) for name in prompts.phrases}
+        first, *others = names.items() or [("", values[z, y, x])]
+        masks = {name: Mask.of(values == value) for name, value in others}
+        return replace(Mask.of(values == first[1]), others=masks)

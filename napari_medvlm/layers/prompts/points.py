@@ -26,6 +26,7 @@ from napari_medvlm.layers.prompts.base import (
     PromptLayer,
     new_rows,
 )
+from napari_medvlm.layers.views.linked import linked_views
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -104,6 +105,7 @@ class PointsLayer(PromptLayer[Point]):
             return
         for spl in self.grid.to_world(self._in_slab(np.atleast_2d(coords))).round(6):
             point = Point(position_mm=tuple(spl), positive=positive)
+            linked_views(self.viewer).note_click(point.position_mm)
             self._try(partial(self._add, point))
 
     def _add(self, point: Point) -> None:

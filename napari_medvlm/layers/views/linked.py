@@ -136,6 +136,7 @@ class LinkedViews:
     def __init__(self, viewer: ViewerModel) -> None:
         self.cursor = CursorPosition()
         self._reach_mm = 0.0
+        self._clicked_mm: Position | None = None
         self._prior: ViewerModel | None = None
         self._main = weakref.ref(viewer)
         self._main_link = SliderLink(viewer, self.cursor)
@@ -176,6 +177,23 @@ class LinkedViews:
             self._prior = view
             self.prior_changed.emit(view)
 
+    def note_click(self, spl_mm: Position) -> None:
+        """Remember a click in the viewer, see `go_to_click`."""
+        self._clicked_mm = spl_mm
+
+    def go_to_click(self) -> None:
+        """Move the cursor to the last click, unless the viewer shows another slice by now."""
+        main, clicked_mm = self._main(), self._clicked_mm
+        if clicked_mm is None or main is None or main.dims.ndim < 3 or main.dims.ndisplay != 2:
+            return
+        axis = int(main.dims.not_displayed[-1])
+        off_mm = clicked_mm[axis - (int(main.dims.ndim) - 3)] - main.dims.point[axis]
+        if abs(off_mm) <= main.dims.range[axis].step:
+            position = list(clicked_mm)
+            position[axis - (int(main.dims.ndim) - 3)] = float(main.dims.point[axis])
+            s, p, left = position
+            self.cursor.move_to((s, p, left))
+
     def add(self, view: ViewerModel) -> None:
         """Link a side view; it moves to the cursor."""
         link = SliderLink(view, self.cursor)
@@ -195,6 +213,7 @@ class LinkedViews:
     def _on_removed(self, event: Any) -> None:
         if not event.source:  # the list of layers
             self.cursor.clear()
+            self._clicked_mm = None
 
 
 def linked_views(viewer: ViewerModel) -> LinkedViews:

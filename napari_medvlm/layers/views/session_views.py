@@ -14,6 +14,7 @@ from napari_medvlm.layers.prompts.shapes import ShapesLayer
 from napari_medvlm.layers.session_layers import SessionLayers
 from napari_medvlm.layers.views.linked import linked_views
 from napari_medvlm.layers.views.off_slice import OffSlicePrompts
+from napari_medvlm.layers.views.side_updates import SideUpdates
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:
@@ -22,13 +23,16 @@ if TYPE_CHECKING:
 
 MASK_SETTINGS = ("visible", "opacity", "contour", "blending", "brush_size", "n_edit_dimensions")
 """What the layers of masks have in common in all views."""
+PENDING_MS = 1000
+"""How long side views wait for a mask that is computed, to be drawn once with it."""
 
 
 class LinkedSessionLayers:
     """The masks and prompts of a session in all views: what is drawn in any is in the session.
 
     It is used as the `SessionLayers` of the viewer; each side view has `SessionLayers` of its own
-    from when it is opened.
+    from when it is opened. The viewer is drawn at once, each side view in a later turn of the event
+    loop; the one that was clicked last is the first of them, and the others wait for the mask.
 
     Parameters
     ----------
@@ -48,6 +52,7 @@ class LinkedSessionLayers:
         self._main = SessionLayers(viewer, session, on_error, on_removed)
         self._off_slice = {hash(viewer): OffSlicePrompts(viewer, session)}
         self._sides: dict[int, SessionLayers] = {}
+        self._updates = SideUpdates(self._update_side)
         self._used: tuple[str | None, str] | None = None
         self._positive = True
         self._hidden: set[int] = set()
@@ -78,28 +83,39 @@ class LinkedSessionLayers:
         """The scribbles in the viewer."""
         return self._main.scribbles
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a side view is still to be drawn."""
+        return self._updates.is_due
+
     def redraw(self) -> None:
         """Show the label map, whose voxels changed."""
-        for layers in self._all():
-            layers.redraw()
+        self._main.redraw()
         self._watch_mask()
+        self._updates.request(redrawn=True)
 
     def pull(self) -> None:
         """Show the objects' names and colours, and the prompts, as the session has them."""
-        for layers in self._all():
-            layers.pull()
-        self._pull_off_slice()
-        self._watch_mask()
+        self._main.pull()
+        self._pull_others()
 
     def pull_points(self) -> None:
         """Show the point prompts as the session has them."""
-        for layers in self._all():
-            layers.points.pull()
-        self._pull_off_slice()
+        self._main.points.pull()
+        self._pull_others()
 
-    def _pull_off_slice(self) -> None:
-        for off_slice in self._off_slice.values():
-            off_slice.pull()
+    def _pull_others(self) -> None:
+        self._off_slice[hash(self._main.viewer)].pull()
+        self._watch_mask()
+        self._updates.request(PENDING_MS if self.session.pending else 0)
+
+    def _update_side(self, key: int, redrawn: bool) -> None:
+        """Show the prompts, and the label map if it changed, in a side view."""
+        layers = self._sides[key]
+        if redrawn:
+            layers.redraw()
+        layers.pull()
+        self._off_slice[key].pull()
 
     def set_polarity(self, positive: bool) -> None:
         """Choose whether the next prompts say *this* or *not this*."""
@@ -136,6 +152,7 @@ class LinkedSessionLayers:
         self._unwatch_mask()
         for side in list(self._linked.sides):
             self._remove(side)
+        self._updates.close()
         for off_slice in self._off_slice.values():
             off_slice.close()
         self._main.close()
@@ -151,6 +168,7 @@ class LinkedSessionLayers:
         layers = SessionLayers(side, self.session, self._on_error, lambda _: None)
         self._sides[hash(side)] = layers
         self._off_slice[hash(side)] = OffSlicePrompts(side, self.session)
+        self._updates.add(side)
         layers.set_polarity(self._positive)
         layers.shapes.depth_mm = self._main.shapes.depth_mm
         for object_id in self._hidden:
@@ -164,6 +182,7 @@ class LinkedSessionLayers:
     def _remove(self, side: Any) -> None:
         layers = self._sides.pop(hash(side), None)
         if layers is not None:
+            self._updates.remove(side)
             self._off_slice.pop(hash(side)).close()
             layers.close()
             layers.mask.remove()

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from napari_medvlm.data.errors import CannotSave
+from napari_medvlm.data.measurements.ruler import Ruler, write_rulers
 from napari_medvlm.data.measurements.table import write_csv
 from napari_medvlm.sessions.cases.case_list import Case, MaskFormat, free_name
 from napari_medvlm.sessions.export.masks import write_objects
@@ -16,13 +17,18 @@ from napari_medvlm.sessions.segment.session import SegmentationSession
 
 
 def write_results(
-    session: SegmentationSession, case: Case, folder: Path, masks: MaskFormat
+    session: SegmentationSession,
+    case: Case,
+    folder: Path,
+    masks: MaskFormat,
+    rulers: Sequence[Ruler] = (),
 ) -> tuple[str, ...]:
     """Write what came of a case; its earlier files are replaced, those of others never.
 
     Returns
     -------
-    The files: masks, ``..._session.json`` and ``..._measurements.csv``.
+    The files: masks, ``..._session.json``, ``..._measurements.csv`` and, where distances or
+    angles are drawn, ``..._lines.csv``.
 
     Raises
     ------
@@ -35,7 +41,7 @@ def write_results(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".", dir=folder) as temporary:
-            files = _written(session, case, Path(temporary), masks, own)
+            files = _written(session, case, Path(temporary), masks, own, rulers)
             for path in files:
                 path.replace(folder / path.name)
     except OSError as error:
@@ -65,6 +71,7 @@ def _written(
     temporary: Path,
     masks: MaskFormat,
     own: AbstractSet[Path],
+    rulers: Sequence[Ruler],
 ) -> Sequence[Path]:
     """The files in a folder of their own, under names that no file of others has."""
     taken: set[str] = set()
@@ -72,7 +79,7 @@ def _written(
         stem = free_name(case.name, taken)
         attempt = temporary / stem
         attempt.mkdir()
-        files = _write(session, attempt, stem, masks)
+        files = _write(session, attempt, stem, masks, rulers)
         targets = [temporary.parent / path.name for path in files]
         if all(target in own or not target.exists() for target in targets):
             return files
@@ -80,10 +87,17 @@ def _written(
 
 
 def _write(
-    session: SegmentationSession, folder: Path, stem: str, masks: MaskFormat
+    session: SegmentationSession,
+    folder: Path,
+    stem: str,
+    masks: MaskFormat,
+    rulers: Sequence[Ruler],
 ) -> Sequence[Path]:
     ledger, table = folder / f"{stem}_session.json", folder / f"{stem}_measurements.csv"
-    files = write_objects(session, folder / f"{stem}{masks.suffix}")
+    files = [*write_objects(session, folder / f"{stem}{masks.suffix}"), ledger, table]
     session.ledger.save(ledger)
     write_csv(table, list(Measurements(session).rows().values()))
-    return [*files, ledger, table]
+    if rulers:
+        files.append(folder / f"{stem}_lines.csv")
+        write_rulers(files[-1], rulers)
+    return files

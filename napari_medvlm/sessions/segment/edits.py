@@ -76,6 +76,17 @@ def add_objects(
     return ids, tuple(events)
 
 
+def add_others(
+    state: LedgerState, grid: Grid, prompt_id: int, object_id: int, masks: Mapping[str, Mask]
+) -> tuple[Event, ...]:
+    """Objects of the masks that came with that of an object, which takes its own name alone."""
+    info = _existing(state, object_id)
+    origin = f"together with {info.phrases[0] if info.phrases else info.name}"
+    new = [NewObject(InitialMask.of(grid, m), name, origin) for name, m in masks.items()]
+    own = info.model_copy(update={"name": info.phrases[0]} if info.phrases else {})
+    return (ObjectChanged(object=own), *add_objects(state, prompt_id, new)[1])
+
+
 def change(state: LedgerState, prompts: Mapping[int, Prompt]) -> tuple[Event, ...]:
     """Other prompts in the place of some; those that are the same are left out."""
     events = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Record
 from napari_medvlm.sessions.job_queue import emit_safely
 from napari_medvlm.sessions.segment.drawing_order import Box
+from napari_medvlm.sessions.segment.edits import add_others
 from napari_medvlm.sessions.segment.label_map import LabelMap
 from napari_medvlm.sessions.segment.mask_store import Key
 from napari_medvlm.sessions.segment.predictions import Choice, Predictions
@@ -177,9 +178,12 @@ class Engine:
     def _on_answer(self, key: Key, request: SegmentRequest, reply: SegmentReply) -> None:
         """Record a mask and update the label map."""
         with self._lock:
+            is_new = self.ledger.predicted(*key) is None
             prediction = self._predictions.accept(key, request, reply)
             self.ledger.note(prediction)
             self._note(prediction)
+        if is_new and reply.mask.others:
+            self._add_others(key[0], reply.mask.others)
         if self._predictions.waits_for_locked or getattr(self._settling, "again", None) is not None:
             self.settle()
         else:  # no other request depends on this mask
@@ -192,6 +196,17 @@ class Engine:
         if live is not None and live.current_edits() and not self._edits_noted:
             self._edits_noted = True
             emit_safely(self.noted, EDITS_STAY)
+
+    def _add_others(self, object_id: int, masks: Mapping[str, Mask]) -> None:
+        """Add the objects whose masks came with that of an object, in an entry of their own."""
+
+        def change(ledger: Ledger) -> Record | None:
+            if object_id not in ledger.now.objects:
+                return None
+            prompt_id, grid = ledger.next_prompt_id(), self._volume.grid
+            return ledger.append(*add_others(ledger.now, grid, prompt_id, object_id, masks))
+
+        self.write(change)
 
     def _on_failure(self, key: Key, error: MedVLMError) -> None:
         """Emit the error; the prompts stay."""

@@ -145,10 +145,11 @@ class CasesDock(Dock):
         if not book.list.folder:
             return
         folder, masks = Path(book.list.folder), book.list.format
+        rulers = dock.folds.measure.rulers_drawn
 
         def work() -> tuple[str, ...]:
             try:
-                return write_results(session, case, folder, masks)
+                return write_results(session, case, folder, masks, rulers)
             finally:
                 self._writing.discard(case.name)
 

@@ -76,6 +76,7 @@ class ViewsDock(QWidget):
         napari_viewer.dims.events.ndisplay.connect(self._on_plane)
         self.destroyed.connect(partial(_close_panels, self.panels))
         bind_keys(napari_viewer, napari_viewer, KEYS)
+        self._linked.go_to_click()
         self.arrange(read_view_layout())
 
     def arrange(self, arrangement: ViewLayout) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
+from qtpy.QtCore import QCoreApplication
 
 import napari_medvlm as nmv
 from napari_medvlm.data.region import Region
@@ -19,6 +20,12 @@ from napari_medvlm.layers.views.session_views import LinkedSessionLayers
 from napari_medvlm.layers.views.side_view import SideView
 from napari_medvlm.layers.views.view_labels import LENGTH_KEY, ViewLabels, letters_of
 from napari_medvlm.worker.runner import InlineRunner
+
+
+def drawn(layers):
+    """Wait until all side views are drawn, each in a turn of the event loop of its own."""
+    while layers.is_due:
+        QCoreApplication.processEvents()
 
 
 @pytest.fixture
@@ -65,6 +72,7 @@ def test_points_of_single_view_are_drawn_in_all_and_their_layers_go_with_the_ses
     assert in_side.name == layers.points.name
     in_side.add((4, 5, 6))
     layers.pull()
+    drawn(layers)
     (prompt,) = session.now.objects[1].prompts.values()
     assert prompt.position_mm == (12, 7.5, 6)
     for view in (viewer, *(side.model for side in sides)):
@@ -94,14 +102,17 @@ def test_scribbles_of_all_views_share_one_array_and_are_drawn_in_all(opened):
     layer.data_setitem((np.array([4, 4]), np.array([8, 8]), np.array([5, 6])), 1)
     layer.events.paint(value=[])
     layers.pull()
+    drawn(layers)
     (scribble,) = session.now.objects[1].prompts.values()
     assert sorted(scribble.voxels(session.volume.grid).tolist()) == [[4, 8, 5], [4, 8, 6]]
     assert refreshed
     session.undo()
     layers.pull()
+    drawn(layers)
     assert not any(layer.data.any() for layer in shown)
     session.redo()
     layers.pull()
+    drawn(layers)
     assert np.argwhere(shown[0].data).tolist() == [[4, 8, 5], [4, 8, 6]]
     layers.close()
     assert not errors

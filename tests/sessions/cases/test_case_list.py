@@ -1,7 +1,6 @@
 """A list of cases: what the user does with it, and what is still known after a crash."""
 
 import csv
-import json
 import os
 import subprocess
 import sys
@@ -12,14 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import napari_medvlm as nmv
-from napari_medvlm.data.errors import ArchiveError, CannotSave, CaseListError, MedVLMError
+from napari_medvlm.data.errors import ArchiveError, CannotSave, CaseListError
 from napari_medvlm.io.archive.base import Query
 from napari_medvlm.io.archive.dicomweb import DicomWeb
 from napari_medvlm.io.archive.folder_archive import DicomTree
 from napari_medvlm.io.archive.servers import Server, remember
-from napari_medvlm.io.dicom_objects.seg_read import read_seg
-from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.sessions.cases.case_list import (
     Case,
     CaseList,
@@ -37,8 +33,6 @@ from napari_medvlm.sessions.cases.case_store import (
     read_list,
     recent_lists,
 )
-from napari_medvlm.sessions.cases.results import write_results
-from napari_medvlm.worker.runner import InlineRunner
 from tests.conftest import make_phantom
 from tests.io.archive.test_dicomweb import make
 
@@ -81,15 +75,6 @@ def images(tmp_path):
         nmv.write_mask(folder / name, volume.data - volume.data.min(), volume)
     make(folder / "ct", SeriesDescription="thorax, thin")
     return folder
-
-
-@pytest.fixture
-def session():
-    volume, left, right = make_phantom()
-    with nmv.SegmentationSession(volume, runner=InlineRunner()) as session:
-        session.add(nmv.InitialMask.of(volume, left))
-        session.wait()
-        yield session
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -300,99 +285,3 @@ def test_series_of_a_pacs_are_fetched_when_they_are_opened(signed_in, tmp_path):
         remember(Server("Orthanc", signed_in.url))
         found = path_of(again.list.in_work, go_on)
     assert nmv.read_volume(found, series=case.series).shape[0] == 12
-
-
-def test_results_are_a_mask_the_session_and_a_table(session, tmp_path):
-    made = write_results(session, Case(name="one"), tmp_path, MaskFormat.NIFTI)
-    assert [Path(p).name for p in made] == [
-        "one.nii.gz",
-        "one.tsv",
-        "one_session.json",
-        "one_measurements.csv",
-    ]
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(Path(p).name for p in made)
-    assert (nmv.read_volume(made[0]).data > 0).sum() == session.mask.sum()
-    assert Ledger.load(made[2]).image.digest == session.volume.digest
-    with Path(made[3]).open() as file:
-        (row,) = csv.DictReader(file)
-    assert int(row["voxels"]) == session.mask.sum()
-
-
-def test_results_replace_their_own_and_never_those_of_another_case(session, tmp_path):
-    case = Case(name="one")
-    (tmp_path / "one_session.json").write_text("of somebody else")
-    first = write_results(session, case, tmp_path, MaskFormat.NIFTI)
-    assert Path(first[0]).name == "one_2.nii.gz"
-    session.add(nmv.Point.at_index(session.volume, (12, 20, 33)), session.add_object("other"))
-    session.set_overlap(Overlap.BOTH)
-    session.wait()
-    known = case.model_copy(update={"results": first})
-    again = write_results(session, known, tmp_path, MaskFormat.NIFTI)
-    assert [Path(p).name for p in again[:2]] == [
-        "one_2_1_Object_1.nii.gz",
-        "one_2_2_other.nii.gz",
-    ]
-    assert not Path(first[0]).exists()
-    assert (tmp_path / "one_session.json").read_text() == "of somebody else"
-
-
-def test_results_of_a_dicom_series_are_a_segmentation(tmp_path):
-    make(tmp_path / "ct")
-    volume = nmv.read_volume(tmp_path / "ct")
-    with nmv.SegmentationSession(volume, runner=InlineRunner()) as session:
-        session.add(nmv.Point.at_index(volume, (6, 12, 8)))
-        session.wait()
-        made = write_results(session, Case(name="one"), tmp_path / "out", MaskFormat.SEG)
-    assert Path(made[0]).name == "one.dcm"
-    assert read_seg(Path(made[0])).names == {1: "Object 1"}
-
-
-def test_results_that_cannot_be_written_leave_nothing(session, tmp_path):
-    with pytest.raises(CannotSave, match="DICOM"):
-        write_results(session, Case(name="one"), tmp_path, MaskFormat.SEG)
-    assert not list(tmp_path.iterdir())
-
-
-def foreign_list(file, folder, **case):
-    """The file of a list that somebody else wrote, with one case."""
-    content = {"title": "t", "folder": str(folder), "cases": [{"name": "k", **case}]}
-    file.write_text(json.dumps(content))
-    return file
-
-
-def test_a_list_of_somebody_else_names_no_results(session, tmp_path):
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    for name in ("thesis.docx", "k_session.json"):
-        (mine / name).write_text("mine")
-    files = [str(mine / name) for name in ("thesis.docx", "k_session.json")]
-    path = foreign_list(tmp_path / "x.cases.json", mine, path="x.nii", results=files)
-    with CaseBook(path) as book:
-        assert (book.list.folder, book.list["k"].results) == ("", ())
-        book.change(lambda known: known.writing_to(str(mine), MaskFormat.NIFTI))
-        written = write_results(session, book.list["k"], mine, MaskFormat.NIFTI)
-        book.change(lambda known: known.done("k", written))
-    assert (mine / "thesis.docx").read_text() == (mine / "k_session.json").read_text() == "mine"
-    with CaseBook(path) as again:
-        assert (again.list.folder, again.list["k"].results) == (str(mine), written)
-        assert write_results(session, again.list["k"], mine, MaskFormat.NIFTI) == written
-
-
-def test_only_files_with_the_names_of_a_case_are_replaced(session, tmp_path):
-    (tmp_path / "thesis.docx").write_text("mine")
-    case = Case(name="k", path="x.nii", results=(str(tmp_path / "thesis.docx"),))
-    write_results(session, case, tmp_path, MaskFormat.NIFTI)
-    assert (tmp_path / "thesis.docx").exists()
-
-
-@pytest.mark.parametrize(
-    "server", ["http://127.0.0.1:9/dicom-web", "http://127.0.0.2:9\\@127.0.0.1:8/dicom-web"]
-)
-def test_a_server_that_only_a_list_names_is_not_asked(tmp_path, server):
-    remember(Server("own", "http://127.0.0.1:8/dicom-web"))
-    path = foreign_list(tmp_path / "x.cases.json", "", server=server, study="1.2", series="1.3")
-    with (
-        CaseBook(path) as book,
-        pytest.raises(MedVLMError, match="not one of your servers|not the address of a server"),
-    ):
-        path_of(book.list["k"], go_on)
