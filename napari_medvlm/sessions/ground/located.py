@@ -9,7 +9,7 @@ from napari_medvlm.data.geometry.channels import resampling_notes
 from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import Grounded
+from napari_medvlm.ledger.region_records import Grounded
 from napari_medvlm.worker.messages import GroundRequest
 
 

@@ -21,7 +21,7 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.io.journal import Journal, notices_of
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import Grounded, RegionChecked
+from napari_medvlm.ledger.region_records import Grounded, RegionChecked
 from napari_medvlm.ledger.serialization import RegionRecord
 from napari_medvlm.sessions.check_context import CheckContext
 from napari_medvlm.sessions.closeable import Closeable
