@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from napari_medvlm.checks import calibration
-from napari_medvlm.checks.calibration import Floats, Kind
+from napari_medvlm.checks.calibration import Kind
+from napari_medvlm.checks.reliability import Floats
 from napari_medvlm.data.errors import InvalidReference, SettingsError
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ask.task import TASK as ASK
