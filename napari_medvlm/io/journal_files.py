@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from napari_medvlm.data.errors import CannotSave, SessionFileError
 from napari_medvlm.ledger.reading import JOURNAL_SUFFIX
-from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.settings.files import write_private
 from napari_medvlm.settings.paths import home, private_folder
 
