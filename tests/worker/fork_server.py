@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from multiprocessing.connection import Connection, wait
 
 from napari_medvlm.worker import process
@@ -44,7 +45,7 @@ class ForkedProcess:
         ours_out, theirs_out = os.pipe()
         ends = Connection(theirs_in, writable=False), Connection(theirs_out, readable=False)
         everything = (main, arguments, environment, os.getcwd(), *ends)
-        self._process = context.Process(target=run, args=everything, daemon=True)
+        self._process = context.Process(target=run_forked, args=everything, daemon=True)
         self._process.start()
         self._asking = threading.Lock()
         for end in ends:
@@ -71,7 +72,7 @@ class ForkedProcess:
         self._process.kill()
 
 
-def run(
+def run_forked(
     main: Callable[..., None],
     arguments: Sequence[str],
     environment: dict[str, str],
@@ -122,6 +123,40 @@ def run_evaluation() -> None:
 def start_evaluation(environment: dict[str, str]) -> ForkedProcess:
     """Start a worker as `napari_medvlm.evaluation.runs.workers` does."""
     return ForkedProcess(run_evaluation, (), environment)
+
+
+def run(name: str, *arguments: object, **options: object) -> None:
+    """Run a function in a copy, for what needs torch in tests whose process may not import it.
+
+    Parameters
+    ----------
+    name
+        Its module and its name, ``module:function``.
+    *arguments, **options
+        Its own; they are pickled.
+    """
+    context = multiprocessing.get_context("forkserver" if AVAILABLE else "spawn")
+    if AVAILABLE:
+        context.set_forkserver_preload([*PRELOADED])
+    call = name, dict(os.environ), arguments, options
+    copy = context.Process(target=call_function, args=call)
+    copy.start()
+    copy.join()
+    assert copy.exitcode == 0, f"{name} failed; its error is on standard error."
+    copy.close()
+
+
+def call_function(
+    name: str,
+    environment: dict[str, str],
+    arguments: tuple[object, ...],
+    options: dict[str, object],
+) -> None:
+    """Call a function by its name, with the variables of another process."""
+    os.environ.clear()
+    os.environ.update(environment)
+    module, _, function = name.partition(":")
+    getattr(import_module(module), function)(*arguments, **options)
 
 
 def start(python: str, address: str, more: dict[str, str]) -> object:

@@ -18,7 +18,7 @@ from napari_medvlm.layers import volume_of
 from napari_medvlm.layers.orientation import go_to, orient, position_in_view
 from napari_medvlm.layers.pairing.carry import carried
 from napari_medvlm.layers.pairing.pairing_layers import PairedStudies
-from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.sessions.pairing_session import PairingSession
 from napari_medvlm.sessions.register import corrected, header_facts, quality_after, register
 from napari_medvlm.widgets.commands import bind_keys

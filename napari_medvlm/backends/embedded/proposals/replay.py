@@ -208,7 +208,7 @@ class Replay:
     def _doubles(self, mask: BoolArray, after: BoolArray, seed: Seed) -> bool:
         """Whether a positive seed more than doubles an object of the size that clicks mean."""
         size, added = np.count_nonzero(mask), np.count_nonzero(after & ~mask)
-        return seed.positive and not self._is_large(mask) and added > DOUBLE * size
+        return bool(seed.positive and not self._is_large(mask) and added > DOUBLE * size)
 
     def _is_large(self, mask: BoolArray) -> bool:
         """Whether an object is larger than what is looked for around a click."""
