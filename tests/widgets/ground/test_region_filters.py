@@ -13,7 +13,7 @@ from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.layers.region_boxes import MANY, DisplayedRegion
 from napari_medvlm.layers.region_layers import RegionLayers
-from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.sessions.ground.session import GroundingSession
 from napari_medvlm.widgets.ground.region_filters import MOST, RegionFilters
 
 VOLUME = Volume(np.zeros((30, 40, 50), np.int16))
