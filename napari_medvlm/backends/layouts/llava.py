@@ -117,7 +117,7 @@ def _ends(config: Mapping[str, Any], tokenizer: Any) -> Any:
 
 
 def _is_llama3(tokenizer: Any) -> bool:
-    return {"<|start_header_id|>", "<|eot_id|>"} <= tokenizer.get_vocab().keys()
+    return bool({"<|start_header_id|>", "<|eot_id|>"} <= tokenizer.get_vocab().keys())
 
 
 def _first(value: Any) -> Any:
