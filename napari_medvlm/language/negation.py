@@ -44,11 +44,17 @@ def denied(sentence: str) -> tuple[NegationScope, ...]:
     short = _matches(_without(ahead_text, triggers.DENIED_AHEAD), triggers.NOT_AHEAD)
     behind = _matches(text, triggers.DENIED_BEHIND)
     ends = (*triggers.END, *triggers.END_OF_DENIAL)
+    removed = [
+        match
+        for match in _matches(text, triggers.REMOVED)
+        if _matches(text[: match.start()], triggers.DONE)
+    ]
     return (
         *(NegationScope(item.start, item.stop) for item in items),
         *(part for scope in _ahead(sentence, ahead, ends) for part in _spared(sentence, scope)),
         *_ahead(sentence, short, (*ends, *triggers.END_OF_NOT)),
         *_behind(sentence, behind, ()),
+        *_behind(sentence, removed, triggers.REMOVED_FROM),
     )
 
 

@@ -34,6 +34,7 @@ _LEFT_OVER = (
     "(?:partial(?:ly)?|partly|near(?:ly)?|almost|incomplete(?:ly)?|subtotal(?:ly)?|mostly|largely"
     "|minimal(?:ly)?|not|n['\u2019]t|some)"
 )
+_REMOVAL = "(?:removal|resection|excision|extraction|evacuation)"
 _CHANGED = (
     "(?:increas(?:ed|ing)|decreas(?:ed|ing)|chang(?:ed|ing)|grow(?:n|ing)|enlarg(?:ed|ing)"
     "|wors(?:e(?:ned)?|ening)|improv(?:ed|ing)|moved|progress(?:ed|ing)|shr(?:unk|inking)|advanced"
@@ -60,7 +61,9 @@ NOT_DENIALS = (
     "|worse(?:ned)?|improved?|moved?|progressed|shrunk|advanced|expanded|altered|evolved)",
     f"neither(?=[^.;]*\\bnor\\b[^.;]*\\b(?:has|have|is|are)\\s+(?:\\w+ly\\s+)?{_CHANGED})",
     f"nor(?=[^.;]*\\b(?:has|have|is|are)\\s+(?:\\w+ly\\s+)?{_CHANGED})",
-    f"{NOT}\\s+(?:(?:been|made|yet|\\w+ly)\\s+)*(?:informed|aware|notified|told|advised|called)",
+    f"{NOT}\\s+(?:(?:been|made|yet|\\w+ly)\\s+)*(?:informed|aware|notified|told|advised|called"
+    "|performed|obtained|done|ordered|indicated|intended|designed|tailored|optimi[sz]ed)",
+    f"{_LEFT_OVER}\\s+(?:\\w+\\s+){{1,3}}?{_REMOVAL}",
     f"{NOT}\\s+(?:only|necessarily|just|simply|all|in\\s+doubt|surprising|uncommon|insignificant"
     "|unexpected|unusual)",
     "(?:no|without(?:\\s+any)?|beyond)\\s+(?:\\w+\\s+)?(?:doubt|question)(?:\\s+that)?",
@@ -177,6 +180,11 @@ DENIED_BEHIND = (
     "(?!\\s+to\\b)",
     f"none\\s+(?:(?:is|are|was|were|has|have|been|\\w+ly)\\s+)*{SEEN}",
 )
+REMOVED = (_REMOVAL,)
+DONE = ("after|following|since|post|interval|prior|previous",)
+"""In front of a removal that was done, not planned."""
+REMOVED_FROM = ("\\b(?:after|following|since|post|for|with|and|or|before|during)\\b", ",")
+"""What is removed begins behind these: "no pneumothorax after chest tube removal"."""
 _ARISES = (
     "(?:suspected|suspicion|concern|develops?|occurs?|arises?|recurs?|appears?|considered|present|found"
     "|questioned|seen|confirmed)"

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 
 class Side(Enum):
@@ -22,10 +23,14 @@ class Side(Enum):
 SIDES = {
     **dict.fromkeys(("left", "l", "lt", "lh", "li", "links", "linke", "linken"), Side.LEFT),
     **dict.fromkeys(("linker", "linkes", "linkem", "gauche", "sinister"), Side.LEFT),
-    **dict.fromkeys(("sinistra", "sinistrum", "sin", "lefthand", "leftsided"), Side.LEFT),
+    **dict.fromkeys(
+        ("sinistra", "sinistrum", "sin", "sinistral", "lefthand", "leftsided"), Side.LEFT
+    ),
     **dict.fromkeys(("right", "r", "rt", "rh", "re", "rechts", "rechte", "rechten"), Side.RIGHT),
     **dict.fromkeys(("rechter", "rechtes", "rechtem", "droite", "droit", "dexter"), Side.RIGHT),
-    **dict.fromkeys(("dextra", "dextrum", "dext", "righthand", "rightsided"), Side.RIGHT),
+    **dict.fromkeys(
+        ("dextra", "dextrum", "dext", "dextral", "righthand", "rightsided"), Side.RIGHT
+    ),
 }
 """Words, and the abbreviations in names of structures, that say a side."""
 
@@ -141,6 +146,7 @@ class Words:
     sides: frozenset[Side]
 
 
+@lru_cache(maxsize=16_384)
 def words_of(text: str) -> Words:
     """The words of a phrase or of a name with ``_``, ``-`` or camelCase."""
     listed = split(text)
@@ -164,6 +170,7 @@ def split(text: str) -> list[str]:
     apart = re.sub(r"(?<=[^\W\d_A-Z]{2})(?=[A-Z][a-z])", " ", text)
     plain = unicodedata.normalize("NFKD", apart.casefold())
     bare = "".join(c for c in plain if not unicodedata.combining(c))
+    bare = re.sub(r"^(?:the )?(?:two|pair of)\s+(?:the )?", "both ", bare)
     bare = re.sub(r"\b(?:of|in) the (left|right) hemisphere$", r"\1", bare)
     bare = re.sub(r"\b(left|right)[ -](?:hand|sided)\b", r"\1", bare)
     unelided = re.sub(r"\b[ld]['\u2019](?=\w)|(?<=\w)['\u2019]s\b", "", bare)
@@ -190,7 +197,7 @@ def listed_names(text: str) -> list[str]:
 
 
 _COMMON_SIDE = re.compile(
-    r",?\s+(?:on|of|at) (?:the )?(?P<side>left|right|both)(?: sides?| hemispheres?)?$",
+    r"(?:,?\s+(?:on|of|at) (?:the )?|,\s*)(?P<side>left|right|both)(?: sides?| hemispheres?)?$",
     re.IGNORECASE,
 )
 """The side of all names of a list, behind it."""

@@ -22,7 +22,7 @@ _ABSENT = (
 _DOUBTFUL = (
     "(?:possib(?:le|ly)|probab(?:le|ly)|likely|suspected|questionable|equivocal|indeterminate"
     "|uncertain|(?:can\\s*not|can't|could\\s+not|not)\\s+(?:be\\s+)?(?:assess(?:ed|able)|evaluated"
-    "|determined|judged)|(?:can\\s*not|can't|could\\s+not|not)\\s+(?:\\w+\\s+){0,3}?(?:excluded|ruled\\s+out)"
+    "|determined|judged)|(?:can\\s*not|can't|could\\s+not|not)\\s+(?:\\w+\\s+){0,3}?(?:excluded?|ruled?\\s+out)"
     "|may\\s+be\\s+present)"
 )
 _END = "(?=\\s*(?:[.,](?!\\d)|[;\\n)]|\\Z))"

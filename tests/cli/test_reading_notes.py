@@ -16,6 +16,7 @@ from tests.corpus.dicom_value_rows import VALUES
 from tests.corpus.enhanced_rows import ENHANCED
 from tests.corpus.itk_rows import OTHERS
 from tests.corpus.metaimage_rows import METAIMAGE
+from tests.corpus.nifti_kind_rows import KINDS as NIFTI_KINDS
 from tests.corpus.nifti_rows import NIFTI
 from tests.corpus.picture_rows import PICTURES
 from tests.corpus.raster_rows import RASTERS
@@ -28,7 +29,10 @@ KINDS = {
     "position": (PICTURES, "io16-thumbnail-first"),
     "time": (FRAMES, "io33-us-cine"),
 }
-READERS = (FRAMES, PLACES, SERIES, VALUES, ENHANCED, OTHERS, METAIMAGE, NIFTI, PICTURES, RASTERS)
+READERS = (
+    *(FRAMES, PLACES, SERIES, VALUES, ENHANCED, OTHERS, METAIMAGE),
+    *(NIFTI, NIFTI_KINDS, PICTURES, RASTERS),
+)
 IDENTITY = Pairing(PairingKind.IDENTITY, np.eye(4), notes=("The bodies do not overlap.",))
 
 

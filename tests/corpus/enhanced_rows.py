@@ -4,7 +4,13 @@ import highdicom as hd
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
-from pydicom.uid import EnhancedCTImageStorage, EnhancedMRImageStorage, MRImageStorage, generate_uid
+from pydicom.uid import (
+    EnhancedCTImageStorage,
+    EnhancedMRImageStorage,
+    EnhancedPETImageStorage,
+    MRImageStorage,
+    generate_uid,
+)
 
 from tests.corpus.dicom_files import DATA, POSITION, UPRIGHT, image, placed, saved
 from tests.corpus.object_rows import sources
@@ -71,6 +77,39 @@ def rescale_of_frames(folder):
     path = enhanced(folder, DATA, frames, EnhancedCTImageStorage, "CT")
     factor = np.arange(4)[:, None, None]
     return Image(path, DATA * (1.0 + factor) - factor, placed(), "HU")
+
+
+REAL_WORLD = {
+    "activity": ("Bq/ml", 2.5, "Bq/ml", ("in Bq/ml",)),
+    "uptake": ("g/ml{SUVbw}", 2.5, "g/ml{SUVbw}", ()),
+    "lean-body-mass": ("g/ml{SUVlbm}", 2.5, "g/ml{SUVlbm}", ("SUVlbm",)),
+    "another-slope": ("Bq/ml", 3.5, "", ("stored values",)),
+}
+
+
+@ENHANCED.each("io07-enhanced-pet", REAL_WORLD)
+def enhanced_pet(code, real_slope, unit, notes, folder):
+    """Enhanced PET has no Units: a Real World Value Mapping states what the intensities are."""
+    units = Dataset()
+    units.CodeValue, units.CodingSchemeDesignator, units.CodeMeaning = code, "UCUM", code
+    frames = [
+        {
+            **at(z),
+            "PixelValueTransformationSequence": {
+                "RescaleSlope": 2.5,
+                "RescaleIntercept": 0.0,
+                "RescaleType": "US",
+            },
+            "RealWorldValueMappingSequence": {
+                "RealWorldValueSlope": real_slope,
+                "RealWorldValueIntercept": 0.0,
+                "MeasurementUnitsCodeSequence": [units],
+            },
+        }
+        for z in range(4)
+    ]
+    path = enhanced(folder, DATA, frames, EnhancedPETImageStorage, "PT")
+    return Image(path, DATA * 2.5, placed(), unit, notes)
 
 
 TELLING = {

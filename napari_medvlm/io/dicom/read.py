@@ -15,7 +15,7 @@ from napari_medvlm.io.dicom.pixels import interpolated, read_pixels
 from napari_medvlm.io.dicom.slice_gaps import Gaps, Stack
 from napari_medvlm.io.dicom.slices import stack
 from napari_medvlm.io.dicom.suv import Suv, suv_of
-from napari_medvlm.io.dicom.units import NO_HU_IN_CAPTURE, is_plain_capture, unit_of
+from napari_medvlm.io.dicom.units import NO_HU_IN_CAPTURE, is_plain_capture, mapped_unit, unit_of
 from napari_medvlm.settings.privacy import names_somebody, words_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ def _volume(chosen: Stack, path: Path) -> Volume:
     first = chosen.planes[0]
     modality = Modality(text(first.header, "Modality"))
     files = list(dict.fromkeys(plane.path for plane in chosen.planes))
-    suv = suv_of(files) if modality is Modality.PT else Suv(None)
+    suv = Suv(None)
+    if modality is Modality.PT:
+        suv = suv_of(files, mapped_unit([plane.rescale_type for plane in chosen.planes]))
     unit, unit_notes = _unit(chosen.planes, suv)
     patient = _patient(first)
     return Volume(

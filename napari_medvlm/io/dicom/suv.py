@@ -38,6 +38,8 @@ HOURS_WITHOUT_A_DAY, MOST_HALF_LIVES = 8, 10
 """The longest half-life for which the clock alone has the day of the injection; after so many
 half-lives nothing is left that a scanner could see, so that one of the times is wrong."""
 MOST_KG = 650
+BODY_WEIGHT = "{SUVbw}"
+"""How UCUM marks uptake by body weight, in "g/ml{SUVbw}"."""
 
 
 class _Unknown(Exception):  # a reason, not an error
@@ -63,19 +65,25 @@ class Suv:
     unit: str = ""
 
 
-def suv_of(files: Sequence[Path]) -> Suv:
+def suv_of(files: Sequence[Path], mapped: str = "") -> Suv:
     """How the intensities of a PET series become SUVbw.
 
     Parameters
     ----------
     files
         All files of the series: the earliest is the start of the scan.
+    mapped
+        The unit of an enhanced PET image's real world values, which has no Units of its own.
     """
     tags = [*KEYWORDS, "00090010", "0009100D", "70530010", "70531000"]
     unit = ""
     try:
         headers = [read_header(path, tags) for path in files]
-        unit = pet_unit(headers[0])
+        unit = pet_unit(headers[0]) or mapped.removesuffix(BODY_WEIGHT)
+        if mapped.endswith(BODY_WEIGHT) and not text(headers[0], "Units"):
+            return Suv(1.0, unit=unit)
+        if mapped and not text(headers[0], "Units"):
+            raise _Unknown("it is not computed for enhanced PET.")
         return Suv(_factor(headers), unit=unit)
     except _Unknown as unknown:
         reason = str(unknown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 UNSPECIFIED = "US"
+UCUM = "UCUM:"
+"""Before the unit of a real world value mapping, where a Rescale Type stands otherwise."""
+UCUM_HU = "[hnsf'U]"
 RESCALE_TYPES = {
     "HU": HU,
     "MGML": "mg/ml",
@@ -63,6 +67,8 @@ SUV_UNITS = {
 def rescale_type(header: Dataset, groups: list[Dataset]) -> str:
     """What the intensities of a slice are, in DICOM's terms; empty if the header does not state it.
 
+    Of real world values that are the rescaled values, it is `UCUM` and their unit.
+
     Parameters
     ----------
     groups
@@ -73,7 +79,37 @@ def rescale_type(header: Dataset, groups: list[Dataset]) -> str:
         return text(table, "ModalityLUTType") or UNSPECIFIED
     of_frame = [item(group, "PixelValueTransformationSequence") for group in groups]
     values = [values for values in (*of_frame, header) if values is not None]
-    return next(filter(None, (text(v, "RescaleType") for v in values)), "")
+    stated = next(filter(None, (text(v, "RescaleType") for v in values)), "")
+    return stated if stated not in ("", UNSPECIFIED) else _mapped(groups, values) or stated
+
+
+def _mapped(groups: list[Dataset], values: list[Dataset]) -> str:
+    """The unit of a frame's real world values, if they are its rescaled values; else empty.
+
+    `values` state the rescale of the frame; its own first.
+    """
+    mapping = next(filter(None, (item(g, "RealWorldValueMappingSequence") for g in groups)), None)
+    code = None if mapping is None else item(mapping, "MeasurementUnitsCodeSequence")
+    if mapping is None or code is None:
+        return ""
+    for rescale, real, default in (
+        ("RescaleSlope", "RealWorldValueSlope", 1.0),
+        ("RescaleIntercept", "RealWorldValueIntercept", 0.0),
+    ):
+        used = next((v.get(rescale) for v in values if v.get(rescale) is not None), default)
+        try:
+            same = math.isclose(float(used), float(mapping.get(real)), rel_tol=1e-6, abs_tol=1e-9)
+        except (TypeError, ValueError):
+            return ""
+        if not same:
+            return ""
+    return f"{UCUM}{text(code, 'CodeValue')}"
+
+
+def mapped_unit(types: Sequence[str]) -> str:
+    """The unit of real world values, by what `rescale_type` gives for all slices; else empty."""
+    mapped = {kind.removeprefix(UCUM) if kind.startswith(UCUM) else "" for kind in types}
+    return mapped.pop() if len(mapped) == 1 else ""
 
 
 def unit_of(types: Sequence[str], modality: str) -> tuple[str | None, tuple[str, ...]]:
@@ -94,6 +130,9 @@ def unit_of(types: Sequence[str], modality: str) -> tuple[str | None, tuple[str,
         return "", (f"The slices have several Rescale Types ({', '.join(stated)}); no unit.",)
     if not stated[0]:
         return None, ()
+    mapped = stated[0].removeprefix(UCUM) if stated[0].startswith(UCUM) else None
+    if mapped is not None:
+        return (HU if mapped == UCUM_HU else "" if mapped == "1" else mapped), ()
     unit = RESCALE_TYPES.get(stated[0].upper(), "")
     if modality != "CT" or unit == HU:
         return unit, ()

@@ -12,6 +12,8 @@ from tests.backends.embedded.other_words.scoring import (
     fresh_phrases,
     fresh_questions,
     grounded,
+    last_phrases,
+    last_questions,
     later_phrases,
     later_questions,
     outcome_of_answer,
@@ -26,6 +28,7 @@ LEAST_RIGHT = 0.9
 def test_there_are_60_questions_and_30_phrases_and_none_twice() -> None:
     both = [(questions(), 60), (phrases(), 30), (later_questions(), 37), (later_phrases(), 30)]
     both += [(fresh_questions(), 70), (fresh_phrases(), 50)]
+    both += [(last_questions(), 40), (last_phrases(), 30)]
     for rows, least in both:
         texts = {row.text for row in rows if not row.beyond}
         assert len({row.text for row in rows}) == len(rows)
@@ -36,7 +39,7 @@ def test_there_are_60_questions_and_30_phrases_and_none_twice() -> None:
 def test_no_question_is_answered_wrongly_and_most_are_answered(scene: str) -> None:
     rows = [
         r
-        for r in (*questions(), *later_questions(), *fresh_questions())
+        for r in (*questions(), *later_questions(), *fresh_questions(), *last_questions())
         if r.fields["scene"] == scene
     ]
     outcomes = {row: outcome_of_answer(row, answered(row)) for row in rows}
@@ -48,7 +51,7 @@ def test_no_question_is_answered_wrongly_and_most_are_answered(scene: str) -> No
 def test_no_phrase_is_placed_wrongly_and_most_are_known() -> None:
     outcomes = {
         row: outcome_of_phrase(row, grounded(row))
-        for row in (*phrases(), *later_phrases(), *fresh_phrases())
+        for row in (*phrases(), *later_phrases(), *fresh_phrases(), *last_phrases())
     }
     assert [row.text for row, o in outcomes.items() if o is Outcome.WRONG] == []
     assert Counter(outcomes.values())[Outcome.RIGHT] >= LEAST_RIGHT * len(outcomes)

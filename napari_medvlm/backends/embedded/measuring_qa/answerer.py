@@ -105,7 +105,7 @@ class Answerer:
     # What was segmented, or is in the atlas.
 
     def _count(self, asked: ParsedQuestion, subjects: Subjects, __: Progress) -> list[Claim]:
-        known = subjects.named(asked.things[0]) if asked.things else subjects.known
+        known = comparisons.segmented(asked.things[0], subjects) if asked.things else subjects.known
         if not known and asked.things:
             raise Unanswerable(
                 f"Nothing called {asked.things[0]!r} was segmented, so none can be counted. A "

@@ -20,7 +20,10 @@ ANY_OBJECT = {"object", "structure", "segmentation", "mask", "label"}
 """Nouns for everything that was segmented."""
 ORGAN = "organ"
 """Noun for what was segmented and is no lesion by its name."""
-LOW = ("smallest", "smaller", "darkest", "least", "lowest", "less", "below", "under")
+LOW = (
+    *("smallest", "smaller", "darkest", "least", "lowest", "less", "below", "under"),
+    *("stay", "stays", "fall", "falls"),
+)
 """First words of superlatives and comparatives that ask for the low end."""
 
 
@@ -56,7 +59,7 @@ def extreme(
 ) -> list[Claim]:
     """The largest or smallest of the segmented structures of a name."""
     words, which = asked.things
-    masked = [s for s in _segmented(words, subjects) if s.mask is not None]
+    masked = [s for s in segmented(words, subjects) if s.mask is not None]
     if not masked:
         raise Unanswerable(f"Nothing called {words!r} was segmented, so none can be compared.")
     ordered = sorted(masked, key=lambda s: _ml(volume, s), reverse=not _is_low(which))
@@ -72,7 +75,7 @@ def brightest(
 ) -> list[Claim]:
     """The segmented structure of a name with the highest or lowest mean intensity."""
     words, which = asked.things
-    masked = [s for s in _segmented(words, subjects) if s.mask is not None]
+    masked = [s for s in segmented(words, subjects) if s.mask is not None]
     if not masked:
         raise Unanswerable(f"Nothing called {words!r} was segmented, so none can be compared.")
     means = {s.name: measure(volume, s.mask).mean for s in masked if s.mask is not None}
@@ -92,7 +95,7 @@ def above(
     """The segmented structures of a name that are larger or smaller than a volume."""
     words, which = asked.things
     assert asked.limit_ml is not None
-    masked = [s for s in _segmented(words, subjects) if s.mask is not None]
+    masked = [s for s in segmented(words, subjects) if s.mask is not None]
     if not masked:
         raise Unanswerable(f"Nothing called {words!r} was segmented, so none can be compared.")
     low = _is_low(which)
@@ -109,7 +112,8 @@ def _is_low(words: str) -> bool:
     return words.lower().split()[0] in LOW
 
 
-def _segmented(words: str, subjects: Subjects) -> list[Subject]:
+def segmented(words: str, subjects: Subjects) -> list[Subject]:
+    """The objects and labels that words mean; "organs" are all that are no lesions."""
     noun = words.lower().removesuffix("s")
     if noun == ORGAN:
         return [subject for subject in subjects.known if not subjects.is_lesion(subject.name)]

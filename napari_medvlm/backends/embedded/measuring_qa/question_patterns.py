@@ -17,7 +17,7 @@ PARTS = {
     "VOXEL": r"\(?(?P<z>\d+)\s*[,/ ]\s*(?P<y>\d+)\s*[,/ ]\s*(?P<x>\d+)\)?",
     "INDEX": r"(?:the )?(?:voxel |index |position )?",
     "BIG": r"(?:of )?(?:an? )?(?:larger|bigger|greater|smaller|(?:more|less) voluminous|"
-    r"(?:higher|lower)(?= (?:volume|size)))(?: (?:one|volume|size))?",
+    r"(?:higher|lower|more|less)(?= (?:volume|size|space)))(?: (?:one|volume|size|space))?",
     "MOST": r"(?P<b>largest|biggest|greatest|smallest|(?:most|least) voluminous)",
     "BRIGHT": rf"(?:{_BRIGHTER}|(?:of )?(?:an? |the )?(?:higher|lower|greater|more|less) "
     rf"(?:mean |average )?{_GRAY})",
@@ -41,6 +41,7 @@ PARTS = {
     "TOGETHER": r"(?:together|combined|taken together|in total|in all|altogether)",
     "OUTLINED": r"(?:segmented|outlined|contoured|delineated|drawn|marked|annotated)",
     "BEYOND": r"(?P<b>larger|bigger|greater|smaller|more|less|above|below|over|under)(?: than)?",
+    "EXCEEDS": r"(?P<b>exceeds?|surpass(?:es)?|stays? (?:below|under)|falls? (?:below|short of))",
     "LIMIT": rf"(?P<limit>\d+(?:\.\d+)?) ?(?P<unit>{_ML}|mm3|mm³|cubic millimet(?:re|er)s)",
     "FILLS": r"(?:take up|occupy|fill|cover|make up|account for|constitute)",
     "HOLD": r"(?:have|contain|hold|comprise)",
@@ -65,6 +66,7 @@ SPACING   (?:what|how (?:large|big|thick)) (?:is|are) DET(?:single )?(?:voxels?|
 SPACING   what is the size of (?:the |an? |one )?(?:voxels?|pixels?)
 SPACING   what is the (?:in-?plane )?(?:(?:voxel|pixel|slice) (?:size|spacing|thickness|distance|\
 separation|gap|dimensions?)|spacing(?: between (?:the )?slices)?|resolution)OFIT
+SPACING   what (?:is|are) the (?:voxel|pixel) (?:dimensions|sizes|spacings)OFIT
 SPACING   what (?:is|are) the (?:dimensions|extents?) of (?:the |an? |one )?(?:voxels?|pixels?)
 SPACING   how far apart are NEIGHBOURslices
 SPACING   (?:what is )?(?:the )?(?:distance|gap|separation|spacing) between NEIGHBOURslices
@@ -73,6 +75,8 @@ EXTENT    what is the size of the (?:image|scan)
 EXTENT    how (?:large|big|wide) an? (?:region|area|volume|part) does SCAN (?:cover|show|include)
 EXTENT    how many MM does (?:the )?(?:field of view|fov|image|scan) cover
 SHAPE     how many (?:slices|voxels)(?: are there| does (?:THIS|SCAN) HOLD)?EACH?
+SHAPE     how many (?:slices|voxels) (?:make up|form|compose|are in|belong to) SCAN
+SHAPE     (?:what|how large|how big)(?: size)? is SCAN in (?:voxels|pixels)
 SHAPE     (?:what is )?(?:the )?(?:total )?number of (?:slices|voxels)OFIT
 SHAPE     what is the (?:matrix(?: size)?|slice count)OFIT
 SHAPE     (?:what are )?(?:the )?dimensions of SCAN
@@ -81,8 +85,10 @@ COUNT     how many SEGMENTED(?: (?:are|were|have been) \\w+)?
 COUNT     (?:count|(?:what is )?(?:the )?(?:total )?number of|\
 how many) (?:all )?(?:the )?SEGMENTEDOFIT
 COUNT     (?:what|which SEGMENTED) (?:is|are|was|were|has been|have been) segmented
+ABOVE     (?:what|which) A EXCEEDS LIMIT
 ABOVE     (?:what|which) A (?:is|are|has|have) (?:an? )?BEYOND LIMIT
 LARGER    which (?:one )?is (?:the )?BIG of (?:the )?(?:two |both )?AHOWMUCH
+LARGER    between A and B,? which (?:one )?(?:is|has) (?:the )?BIGHOWMUCH
 LARGER    of (?:the )?(?:two |both )?A,? which (?:one )?(?:is|has) (?:the )?BIGHOWMUCH
 LARGER    (?:what is )?(?:the )?(?:SIZE )?ratio (?:of|between) (?:the )?(?:SIZE of )?A (?:to|\
 and) B(?: SIZE)?
@@ -113,6 +119,7 @@ SUM       (?:what is )?(?:the )?SIZE of A TOGETHER
 SUM       (?:what is )?(?:the )?(?:total|combined|joint|overall) A SIZE
 SUM       how (?:large|big) are A TOGETHER
 SUM       (?:what|how many ML) (?:do|does) A (?:add up|sum up|come|amount) to
+SUM       (?:what|how much|how many ML) (?:do|does) A (?:add up to|have|measure|FILLS) TOGETHER
 SUM       how much (?:do|does) A (?:measure|FILLS) TOGETHER
 SUM       (?:what|which) SIZE (?:do|does|have|has) A and B (?:have |FILLS )?TOGETHER
 SUM       (?:what|which) SIZE (?:do|does|have|has) A (?:have |FILLS )?TOGETHER
@@ -124,6 +131,11 @@ WIDTH     how (?:wide|broad) is A(?: from (?:left to right|right to left|side to
 WIDTH     what is the (?:width|breadth|transverse (?:width|extent|diameter)) of A
 DEPTH     how deep is A from front to back
 DEPTH     (?:what|how much) does A measure (?:from front to back|antero-?posteriorly)
+WIDTH     what is the (?:left-?(?:to-)?right|right-?(?:to-)?left|lateral|side-to-side) \
+(?:width|extent|diameter|size|dimension) of A
+DEPTH     what is the (?:front-?(?:to-)?back|sagittal) (?:extent|diameter|size|dimension) of A
+HEIGHT    what is the (?:superior-?inferior|vertical|head-?(?:to-)?foot|top-?(?:to-)?bottom) \
+(?:height|extent|diameter|length|size|dimension) of A
 WIDTH     (?:what|how much) does A measure from (?:left to right|right to left|side to side)
 HEIGHT    (?:what|how much) does A measure (?:from (?:top to bottom|bottom to top)|cranio-?caudally)
 DEPTH     what is the (?:ap (?:extent|diameter)|antero-?posterior (?:extent|diameter)) of A
@@ -135,7 +147,7 @@ RANGE     (?:what is )?(?:the )?range of (?:the )?(?:GRAY|values?) IN A
 RANGE     (?:what is )?(?:the )?(?:GRAY|value) range IN A
 RANGE     what (?:is|are) the (?:minimum|minimal|lowest) and (?:the )?(?:maximum|maximal|\
 highest) (?:GRAY|values?) IN A
-INTENSITY what is the (?:mean |average )?GRAY IN A
+INTENSITY what is the (?:mean |average )?GRAY(?: found| measured| seen)? IN A
 INTENSITY what is the (?:standard deviation|sd|std|variation|variability|\
 spread) of (?:the )?GRAY IN A
 INTENSITY how much (?:does|do) (?:the )?GRAY (?:vary|differ) IN A
@@ -158,6 +170,7 @@ BRIGHTER  which (?:of the (?:two )?)?A (?:is|has) (?:the )?BRIGHT(?: one)?
 BRIGHTER  (?:is|are) the (?:mean |average )?GRAY of A (?:higher|lower|greater) than (?:that of )?B
 DISTANCE  how far apart are (?:the )?two A
 DISTANCE  how far apart are A and B
+DISTANCE  how far (?:is|are) (?:(?:the|both|two) )*A apart(?: from each other)?
 DISTANCE  how far (?:away )?is it from A to B
 DISTANCE  how far (?:away )?(?:is|are) A (?:from|and|to) B(?: apart)?
 DISTANCE  (?:what is )?(?:the )?distance (?:from|between|of) (?:both|(?:the )?two) A
@@ -185,12 +198,15 @@ VOLUME    (?:what (?:is|are) )?(?:the )?ML of A
 VOLUME    (?:what (?:is|are) )?(?!ASKING\\b)A SIZE
 COUNT     how many A (?:are (?:there|OUTLINED)|(?:were|have been) OUTLINED)(?: in SCAN)?
 COUNT     (?:count|(?:what is )?the number of|number of) A
+COUNT     (?:are|is) there (?:(?:more|fewer|less) than|at (?:least|most)|exactly|only) (?:\\w+) A
 WHERE     where (?:is|are|lies?) A
 WHERE     (?:(?:on|in) )?(?:which|what) HALF (?:is|are|lies?) A(?: on| in)?
 WHERE     (?:(?:on|in) )?(?:which|what) HALF does A lie(?: on| in)?
 WHERE     (?:(?:on|in) )?(?:which|what) HALF (?:do|can) (?:we|i|you) (?:see|find) A
 WHERE     (?:is|are) A (?:on|in) SIDE(?: or (?:on |in )?SIDE)?
 SLICES    (?:in|on) which slices (?:is|are|does) ALOOKS
+SLICES    (?:in|on) which slices (?:can|could|do) (?:(?:i|we|you|one) )?(?:see |find )?A\
+(?: be (?:seen|found|visible))?
 SLICES    which slices (?:show|contain|hold) A
 PRESENT   (?:is|are) there (?:an? |any )?A
 PRESENT   (?:is|are) (?:an? |any )?A there
