@@ -1,5 +1,7 @@
 """Reports of two dates refer to the same lesions."""
 
+import subprocess
+import sys
 from datetime import date
 
 import highdicom as hd
@@ -70,6 +72,15 @@ def test_a_lesion_has_one_tracking_uid_on_both_dates(studies, tmp_path) -> None:
     assert old["liver lesion"][1] == ["prior 2026-01-01"]
     assert new["liver lesion"][1] == ["current 2026-04-01"]
     assert old["liver lesion"][0] in read_masks(seg, current.grid).tracking_uids.values()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the validator is Debian's dicom3tools")
+def test_a_validator_finds_no_error_in_the_reports_of_two_dates(studies, tmp_path) -> None:
+    result, current, prior, lesions = studies
+    for path in write_reports(tmp_path, result, current, prior, lesions):
+        command = ["dciodvfy", "-new", path]
+        verified = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "Error" not in verified.stderr
 
 
 def test_the_reports_hold_the_volumes_of_the_table(studies, tmp_path) -> None:
