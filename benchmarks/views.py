@@ -6,12 +6,16 @@ three, with crosshair, so that both have the same load of the machine. A click i
 own, its mask is drawn when every view that is open has drawn its canvas with the new mask. A timer
 of 10 ms fires meanwhile; the longest gap between two of its events is the stall, in wall time and
 in CPU time of the window's thread. The same gaps are measured for a point that is added to a layer
-of napari's own in one view. Memory is Linux's ``Pss_Anon`` and ``Pss_Shmem`` of this process.
+of napari's own in one view. Memory is Linux's ``Pss_Anon`` and ``Pss_Shmem`` of this process. What
+the two views add is measured for a small CT as well, in a process of its own: canvases need the
+same for both, so the difference is what depends on the image. ``--memory`` measures memory alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -41,6 +45,8 @@ from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 SHAPE = (600, 512, 512)
 ONE = ViewLayout(Layout.SINGLE, has_crosshair=False, reach_mm=0)
 THREE = ViewLayout(Layout.RIGHT)
+SMALL = 16
+"""Slices of the small CT."""
 SETTLE_S = 0.3
 HEAD = """# Three linked views
 
@@ -239,10 +245,17 @@ def main() -> None:
     parser.add_argument("--block", type=int, default=6, help="Clicks of a block.")
     parser.add_argument("--slices", type=int, default=SHAPE[0])
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--memory", action="store_true", help="Print what the views add as JSON.")
     args = parser.parse_args()
+    small = None if args.memory else memory_of_small()
     earlier = read_view_layout()
     window = Window(args.slices)
-    print(window.memory_mib, flush=True)
+    print(json.dumps(window.memory_mib), flush=True)
+    if args.memory:
+        window.close()
+        write_view_layout(earlier)
+        return
+    assert small is not None
     rows: dict[str, list[Click]] = {"one view": [], "three views": []}
     for _ in range(args.blocks):
         for name, layout in zip(rows, (ONE, THREE), strict=True):
@@ -252,12 +265,31 @@ def main() -> None:
             print(name, rows[name][-args.block :], flush=True)
     window.show(ONE)
     plain = window.plain_stalls(12)
-    text = report(rows, plain, window, args.block)
+    text = report(rows, plain, window, args.block) + copies(small, window.memory_mib)
     print(text)
     if args.out is not None:
         args.out.write_text(text, encoding="utf-8")
     window.close()
     write_view_layout(earlier)
+
+
+def memory_of_small() -> dict[str, float]:
+    """The memory figures of the small CT, measured in another process."""
+    command = [sys.executable, "-m", "benchmarks.views", "--memory", "--slices", str(SMALL)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    figures: dict[str, float] = json.loads(next(x for x in lines if x.startswith("{")))
+    return figures
+
+
+def copies(small: dict[str, float], large: dict[str, float]) -> str:
+    """How many copies of the array the two further views add: 0 if they share it."""
+    added = [memory["three views"] - memory["one view, one click"] for memory in (small, large)]
+    arrays = [memory["array"] - memory["window"] for memory in (small, large)]
+    share = (added[1] - added[0]) / (arrays[1] - arrays[0])
+    return (
+        f"\nTwo further views add {added[0]:.0f} MiB to a CT of {SMALL} slices and "
+        f"{added[1]:.0f} MiB to this one: {share:.2f} copies of the array.\n"
+    )
 
 
 def report(

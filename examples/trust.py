@@ -28,6 +28,8 @@ from napari_medvlm.sessions.ask.model_input import ImageSelection
 
 OUT = Path("demo")
 QUESTION = "Is there a bright lesion in the brain?"
+PICTURES = {"looks": "passed", "by-heart": "flagged"}
+"""Names of the pictures in the documents, by the model."""
 MODELS = '''
 """One model that looks, and one that does not."""
 
@@ -118,7 +120,7 @@ def checked(viewer: napari.Viewer, dock: Any, backend: str) -> None:
     bar = dock.reading.transcript.verticalScrollBar()
     bar.setValue(bar.maximum())
     settle()
-    viewer.screenshot(OUT / f"trust-{backend}.png", canvas_only=False, flash=False)
+    viewer.screenshot(OUT / f"trust-{PICTURES[backend]}.png", canvas_only=False, flash=False)
     for finding in fold.panel.findings:
         print(f"{backend}: {finding.check}: {finding.verdict.value}: {finding.sentence}")
 

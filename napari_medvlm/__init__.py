@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
     from napari_medvlm.sessions.followup.follow import follow
     from napari_medvlm.sessions.followup.followed import FollowUp
-    from napari_medvlm.sessions.ground import GroundingSession, ground
+    from napari_medvlm.sessions.ground.ground import ground
+    from napari_medvlm.sessions.ground.session import GroundingSession
     from napari_medvlm.sessions.register import register
     from napari_medvlm.sessions.segment.replay import replay
     from napari_medvlm.sessions.segment.session import SegmentationSession
@@ -49,7 +50,7 @@ _HOMES = {
     "Gaps": "io",
     "FollowUp": "sessions.followup.followed",
     "Grounding": "data.grounding",
-    "GroundingSession": "sessions.ground",
+    "GroundingSession": "sessions.ground.session",
     "Heatmap": "data.region",
     "ImageSelection": "sessions.ask.model_input",
     "InitialMask": "data.prompts",
@@ -77,7 +78,7 @@ _HOMES = {
     "Window": "data.volume",
     "ask": "sessions.ask.ask",
     "follow": "sessions.followup.follow",
-    "ground": "sessions.ground",
+    "ground": "sessions.ground.ground",
     "list_backends": "backends.registry",
     "measure": "data.measurements.measure",
     "read_labels": "io.label_images",

@@ -13,6 +13,7 @@ os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 os.environ["LP_NUM_THREADS"] = "1"  # Mesa's drawing by the processor
 
 import gc
+import itertools
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -54,6 +55,7 @@ LONGEST = (
     "test_new_backend.py",
 )
 """Modules with the longest tests: if a process of pytest-xdist began one last, all would wait."""
+NUMBERS = itertools.count()
 
 
 @pytest.hookimpl(trylast=True)
@@ -95,13 +97,18 @@ def forked_workers():
     with pytest.MonkeyPatch.context() as patch:
         if fork_server.AVAILABLE:
             patch.setattr("napari_medvlm.worker.process._start", fork_server.start)
+            patch.setattr(
+                "napari_medvlm.evaluation.runs.workers._start", fork_server.start_evaluation
+            )
         yield
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory, monkeypatch):
     """Journals of a test go to a folder of its own."""
-    folder = tmp_path_factory.mktemp("home")
+    # `mktemp` would number it, and list the folders of all tests before to do so.
+    folder = tmp_path_factory.getbasetemp() / "homes" / str(next(NUMBERS))
+    folder.mkdir(parents=True)
     monkeypatch.setenv("NAPARI_MEDVLM_HOME", str(folder))
     return folder
 

@@ -68,6 +68,18 @@ def test_no_file_is_longer_than_400_lines(folder: Path) -> None:
     assert not too_long
 
 
+def test_at_most_a_tenth_of_the_package_is_longer_than_250_lines() -> None:
+    lines = {str(m.path): m.lines for m in modules(CODE[0])}
+    longer = [path for path, count in lines.items() if count > 250]
+    assert len(longer) <= len(lines) / 10, "\n".join(longer)
+
+
+def test_no_class_of_the_package_is_longer_than_320_lines() -> None:
+    classes = [(m.path.name, c) for m in modules(CODE[0]) for c in m.classes()]
+    too_long = {f"{name}: {c.name}": length(c) for name, c in classes if length(c) > 320}
+    assert not too_long
+
+
 def test_no_function_of_the_package_is_longer_than_60_lines() -> None:
     functions = [(m.path.name, f) for m in modules(CODE[0]) for f in m.functions()]
     too_long = {f"{name}: {f.name}": length(f) for name, f in functions if length(f) > 60}

@@ -184,3 +184,10 @@ def test_pages_name_docks_as_the_menu_does() -> None:
     for page, text in {**STORED, "README.md": (ROOT / "README.md").read_text("utf-8")}.items():
         for entry in re.findall(r"\*(Plugins\s[^*]+)\*", text):
             assert " ".join(entry.split()) in entries, f"{page}: {entry}"
+
+
+def test_the_glossary_defines_a_word_once():
+    words = re.findall(r"^\*\*([^*]+)\*\*", (ROOT / "CONTEXT.md").read_text("utf-8"), re.MULTILINE)
+    entries = [word.casefold() for entry in words for word in entry.split(", ")]
+    assert "case" in entries
+    assert len(entries) == len(set(entries))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from napari_medvlm.cli.output import printable, quiet_output
 
@@ -27,8 +27,20 @@ USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
 """Wrong usage: a class of click, of which newer versions of Typer have a copy."""
 
 
+class Group(TyperGroup):
+    """A group of commands whose help shows no type of flags."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, flags without a type."""
+        return _without_types_of_flags(super().get_params(ctx))
+
+
 class Command(TyperCommand):
     """A command that says how an index is written if its numbers stand apart."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, flags without a type."""
+        return _without_types_of_flags(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse arguments; an index such as ``47 58 49`` is an error that shows ``47,58,49``."""
@@ -39,6 +51,14 @@ class Command(TyperCommand):
             if numbers:
                 error.message += f". Write an index with commas and no blanks: {numbers}."
             raise
+
+
+def _without_types_of_flags(params: list[Any]) -> list[Any]:
+    """Set the name of the value, which help shows, to nothing where an option takes no value."""
+    for param in params:
+        if getattr(param, "is_flag", False) or getattr(param, "count", False):
+            param.metavar = ""
+    return params
 
 
 def _separate_index(args: list[str]) -> str:
@@ -57,6 +77,7 @@ class App(typer.Typer):
 
     def __init__(self, help: str) -> None:  # noqa: A002  # typer's name
         super().__init__(
+            cls=Group,
             help=help,
             no_args_is_help=True,
             context_settings={"help_option_names": ["-h", "--help"]},

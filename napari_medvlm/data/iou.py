@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from napari_medvlm.data.errors import GeometryMismatch, InvalidPrompt
 from napari_medvlm.data.geometry.grid import FloatArray, Grid
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.prompts import Box, IndexArray
+from napari_medvlm.data.prompts.shapes import bounds_of
 from napari_medvlm.data.region import Region, SliceRef
 
 
@@ -47,21 +49,12 @@ def box_iou(a: Box, b: Box, grid: Grid) -> float:
     box drawn on one slice can agree with a box in space. Flat boxes on different slices do not
     overlap; those across different axes are compared in space.
     """
-    low, high = np.stack([_extent(box, grid) for box in (a, b)], axis=1)
-    flat = [ref for ref in (_slice_of(a, grid), _slice_of(b, grid)) if ref is not None]
-    axes = [0, 1, 2]
-    if len({ref.axis for ref in flat}) == 1:
-        if not (_crosses(a, flat[0], grid) and _crosses(b, flat[0], grid)):
-            return 0.0
-        axes.remove(flat[0].axis)
-    sizes = np.prod((high - low)[:, axes], axis=1)
-    common = (high.min(axis=0) - low.max(axis=0))[axes]
-    shared = float(np.prod(np.maximum(common, 0)))
-    union = float(sizes.sum()) - shared
-    return shared / union if union > 0 else 0.0
+    return float(_IndexBoxes.of([a, b], grid).iou(0, np.array([1]))[0])
 
 
-def distinct(regions: Iterable[Region], limit: float, grid: Grid) -> list[Region]:
+def distinct(
+    regions: Iterable[Region], limit: float, grid: Grid, most: int | None = None
+) -> list[Region]:
     """Regions, the best first, without those that overlap a better one of their phrase.
 
     Non-maximum suppression by boxes, as detectors do it; a region without a score counts as 1.
@@ -70,6 +63,8 @@ def distinct(regions: Iterable[Region], limit: float, grid: Grid) -> list[Region
     ----------
     limit
         The intersection over union, 0 to 1, above which a region is left out.
+    most
+        How many regions of a phrase to return, at most; `None`: all.
 
     Raises
     ------
@@ -78,32 +73,67 @@ def distinct(regions: Iterable[Region], limit: float, grid: Grid) -> list[Region
     """
     if not 0 <= limit <= 1:
         raise InvalidPrompt(f"There is no overlap of {limit:g}.", "Choose a number from 0 to 1.")
-    chosen: list[Region] = []
-    for region in sorted(regions, key=lambda r: -(1.0 if r.score is None else r.score)):
-        better = (other for other in chosen if other.phrase == region.phrase)
-        if all(box_iou(region.box, other.box, grid) <= limit for other in better):
-            chosen.append(region)
-    return chosen
+    ordered = sorted(regions, key=lambda r: -(1.0 if r.score is None else r.score))
+    boxes = _IndexBoxes.of([region.box for region in ordered], grid)
+    of_phrase: dict[str, list[int]] = {}
+    for number, region in enumerate(ordered):
+        of_phrase.setdefault(region.phrase, []).append(number)
+    chosen: list[int] = []
+    for numbers in of_phrase.values():
+        left, last = np.array(numbers), len(chosen) + (len(ordered) if most is None else most)
+        while left.size and len(chosen) < last:
+            chosen.append(int(left[0]))
+            left = left[1:][boxes.iou(chosen[-1], left[1:]) <= limit]
+    return [ordered[number] for number in sorted(chosen)]
 
 
-def _extent(box: Box, grid: Grid) -> FloatArray:
-    """``(2, 3)``: lowest and highest index of the box around a box, edge to edge."""
-    corners = grid.to_index(box.corners())
-    return np.stack([corners.min(axis=0), corners.max(axis=0)])
+@dataclass(frozen=True, eq=False)
+class _IndexBoxes:
+    """Boxes in indices of a grid, to be compared many at a time.
 
+    Attributes
+    ----------
+    low, high
+        ``(n, 3)``, edge to edge.
+    start, stop
+        ``(n, 3)``, the voxels whose centres they hold.
+    flat
+        ``(n,)``: the axis along which a box is one voxel thick; -1 if it is not flat.
+    """
 
-def _slice_of(box: Box, grid: Grid) -> SliceRef | None:
-    """The slice of a flat box."""
-    if not box.is_flat(grid):
-        return None
-    start, stop = box.bounds(grid)
-    axis = int(np.argmin(stop - start))
-    return SliceRef(axis, int(start[axis]))
+    low: FloatArray
+    high: FloatArray
+    start: IndexArray
+    stop: IndexArray
+    flat: IndexArray
 
+    @classmethod
+    def of(cls, boxes: Sequence[Box], grid: Grid) -> _IndexBoxes:
+        """Boxes at any angle as the index boxes around them."""
+        corner = np.array([box.corner_mm for box in boxes], np.float64).reshape(-1, 1, 3)
+        edges = np.array([box.edges_mm for box in boxes], np.float64).reshape(-1, 3, 3)
+        corners = grid.to_index(corner + np.array(list(np.ndindex(2, 2, 2))) @ edges)
+        start, stop = bounds_of(corners, grid)
+        thick = stop - start
+        flat = np.where((thick == 1).sum(axis=1) == 1, thick.argmin(axis=1), -1)
+        return cls(corners.min(axis=1), corners.max(axis=1), start, stop, flat)
 
-def _crosses(box: Box, ref: SliceRef, grid: Grid) -> bool:
-    start, stop = box.bounds(grid)
-    return bool(start[ref.axis] <= ref.index < stop[ref.axis])
+    def iou(self, index: int, others: IndexArray) -> FloatArray:
+        """``(m,)`` intersections over union of a box with ``(m,)`` others, see `box_iou`."""
+        flat = np.where(self.flat[others] < 0, self.flat[index], self.flat[others])
+        flat = np.where((self.flat[index] < 0) | (self.flat[index] == flat), flat, -1)
+        rows, across = np.arange(len(others)), flat[:, None] == np.arange(3)
+        is_flat = self.flat[index] >= 0
+        at = self.start[index][flat] if is_flat else self.start[others][rows, flat]
+        crossed = (self.start[index][flat] <= at) & (at < self.stop[index][flat])
+        crossed &= (self.start[others][rows, flat] <= at) & (at < self.stop[others][rows, flat])
+        common = np.minimum(self.high[index], self.high[others])
+        common = np.maximum(common - np.maximum(self.low[index], self.low[others]), 0)
+        shared = np.where(across, 1, common).prod(axis=1)
+        union = np.where(across, 1, self.high[index] - self.low[index]).prod(axis=1) - shared
+        union = union + np.where(across, 1, self.high[others] - self.low[others]).prod(axis=1)
+        iou = np.divide(shared, union, out=np.zeros(len(others)), where=union > 0)
+        return np.where((flat < 0) | crossed, iou, 0.0)
 
 
 def _on_slice(mask: Mask, ref: SliceRef) -> Mask:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from napari_medvlm.checks import calibration
-from napari_medvlm.checks.calibration import Floats, Kind
+from napari_medvlm.checks.calibration import Kind
+from napari_medvlm.checks.reliability import Floats, brier, expected_calibration_error, reliability
 from napari_medvlm.data.errors import InvalidReference, SettingsError
 from napari_medvlm.evaluation.ask.outcomes import Outcome as Answered
 from napari_medvlm.evaluation.ask.task import TASK as ASK
@@ -101,15 +102,15 @@ def _figures(stated: Floats, right: Floats, groups: list[str], method: Kind) -> 
     parts, unseen = _cross_validated(stated, right, groups, method)
     after = fitted if unseen is None else unseen
     return {
-        "ece": calibration.expected_calibration_error(stated, right),
-        "brier": calibration.brier(stated, right),
-        "ece_after": calibration.expected_calibration_error(after, right),
-        "brier_after": calibration.brier(after, right),
+        "ece": expected_calibration_error(stated, right),
+        "brier": brier(stated, right),
+        "ece_after": expected_calibration_error(after, right),
+        "brier_after": brier(after, right),
         "checked": parts,
-        "ece_fitted": calibration.expected_calibration_error(fitted, right),
-        "brier_fitted": calibration.brier(fitted, right),
-        "before": [asdict(row) for row in calibration.reliability(stated, right)],
-        "after": [asdict(row) for row in calibration.reliability(after, right)],
+        "ece_fitted": expected_calibration_error(fitted, right),
+        "brier_fitted": brier(fitted, right),
+        "before": [asdict(row) for row in reliability(stated, right)],
+        "after": [asdict(row) for row in reliability(after, right)],
     }
 
 

@@ -16,13 +16,13 @@ from filelock import FileLock, Timeout
 
 from napari_medvlm.data.errors import CannotSave, SessionFileError
 from napari_medvlm.ledger.reading import JOURNAL_SUFFIX
-from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.settings.files import write_private
 from napari_medvlm.settings.paths import home, private_folder
 
 SESSIONS = "NAPARI_MEDVLM_SESSIONS"
 """Environment variable: another folder of journals."""
-Task = Literal["segment", "ground", "label", "ask"]
+Task = Literal["segment", "ground", "label", "ask", "register"]
 DELETED = ".deleted"
 """The folder of deleted journals, in the folder of journals; it has a folder for each day."""
 DELETED_DAYS = 30

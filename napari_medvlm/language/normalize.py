@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 
 class Side(Enum):
@@ -145,6 +146,7 @@ class Words:
     sides: frozenset[Side]
 
 
+@lru_cache(maxsize=16_384)
 def words_of(text: str) -> Words:
     """The words of a phrase or of a name with ``_``, ``-`` or camelCase."""
     listed = split(text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,9 @@ class Synonyms:
         SettingsError
             The file cannot be read; the line is named.
         """
-        sheet = read(path or HERE / "synonyms.yaml", _Sheet)
+        if path is None:
+            return _packaged_synonyms()
+        sheet = read(path, _Sheet)
         return cls(sheet.structures, sheet.lesions)
 
     def readings(self, words: frozenset[str]) -> Iterator[frozenset[str]]:
@@ -91,6 +94,11 @@ class Synonyms:
                     yield from (meaning | rest for meaning in meanings)
                 return
         yield words
+
+
+@cache
+def _packaged_synonyms() -> Synonyms:
+    return Synonyms.load(HERE / "synonyms.yaml")
 
 
 class Names:

@@ -14,6 +14,7 @@ from napari_medvlm.data.errors import SettingsError
 
 HERE = Path(__file__).parent
 """The folder of the packaged files."""
+PACKAGE = HERE.parent
 
 
 class YamlTable(BaseModel):
@@ -62,6 +63,9 @@ def _text(path: Path) -> str:
 def _content(path: Path, text: str) -> Any:
     import yaml
 
+    if PACKAGE in path.parents and hasattr(yaml, "CSafeLoader"):
+        # libyaml is fast; on thousands of brackets in a file of a user it crashes.
+        return yaml.load(text, Loader=yaml.CSafeLoader)
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,9 +102,11 @@ class MaskLayer:
         if active is not None and self.viewer.layers.selection.active is not active:
             self.viewer.layers.selection.active = active
         self._pulling = True
+        once = layer.events.set_data.blocker() if redrawn else nullcontext()
         try:
-            self._color(layer)
-            self._select(layer)
+            with once:  # drawn by the refresh below, with its colours
+                self._color(layer)
+                self._select(layer)
         finally:
             self._pulling = False
         is_replaced = layer.data is not self._shown  # as napari's "Convert data type" does

@@ -11,9 +11,9 @@ import numpy as np
 from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.region import Region
-from napari_medvlm.layers.box_shapes import Vertices, draw_box
+from napari_medvlm.layers.box_shapes import IndexBox, Vertices, ViewPlane
 from napari_medvlm.layers.layer_set import LayerSet
-from napari_medvlm.layers.orientation import axis_across, position_in_view
+from napari_medvlm.layers.orientation import position_in_view
 
 if TYPE_CHECKING:
     from napari.layers import Points, Shapes
@@ -24,6 +24,8 @@ LONGEST = 26
 """A longer phrase is cut where it stands at its box."""
 FEW = 4
 """Up to so many boxes in view have their phrases next to them."""
+MANY = 20
+"""Of more boxes only those that the plane in view crosses are drawn, and those that are chosen."""
 CALLOUT_PX = 24
 """Width of a callout's disc on the screen."""
 
@@ -69,6 +71,7 @@ class RegionBoxes:
         self.grid = _forward(display_grid(layers.volume.grid))
         self._layers = layers
         self._on_chosen = on_chosen
+        self._all: dict[DisplayedRegion, IndexBox] = {}
         self._shown: list[DisplayedRegion] = []
         self._chosen: frozenset[int | None] = frozenset()
         self._drawing = False
@@ -78,7 +81,7 @@ class RegionBoxes:
 
     def show(self, shown: Sequence[DisplayedRegion]) -> None:
         """Show the boxes of these regions and no others."""
-        self._shown = list(shown)
+        self._all = {displayed: IndexBox.of(displayed.region.box, self.grid) for displayed in shown}
         self._show_boxes()
 
     def choose(self, *keys: int | None) -> None:
@@ -97,13 +100,15 @@ class RegionBoxes:
         return dims.point, dims.order, dims.ndisplay, self.viewer.scene.camera.events.orientation
 
     def _show_boxes(self) -> None:
-        if not self._shown:
+        if not self._all:
             self._layers.remove("boxes")
             self._layers.remove("callouts")
             return
+        plane = ViewPlane.of(self.viewer, self.grid)
+        self._shown = self._to_draw(plane)
         layer: Any = self._layers.get("boxes") or self._layers.add("boxes", self._new_boxes())
         self._seen = self._view()
-        drawn = [draw_box(s.region.box, self.grid, self.viewer) for s in self._shown]
+        drawn = [self._all[s].drawn(plane) for s in self._shown]
         self._drawing = True
         try:
             layer.selected_data = set()
@@ -117,7 +122,7 @@ class RegionBoxes:
                 edge_color=[s.color for s in self._shown],
                 face_color="transparent",
             )
-            layer.features = self._features()
+            layer.features = self._features(plane)
             layer.text = {
                 "string": "{label}",
                 "color": {"array": [s.color for s in self._shown], "default": "white"},
@@ -128,30 +133,29 @@ class RegionBoxes:
         finally:
             self._drawing = False
 
+    def _to_draw(self, plane: ViewPlane) -> list[DisplayedRegion]:
+        """The regions whose boxes are in the layer."""
+        if len(self._all) <= MANY or plane.ndisplay == 3:
+            return list(self._all)
+        return [s for s, box in self._all.items() if s.key in self._chosen or box.is_in(plane)]
+
     def _anchor(self) -> str:
         """The corner that is up and left on the screen; where superior is up, rows run upwards."""
         return (
             "lower_left" if str(self.viewer.scene.camera.orientation2d[0]) == "up" else "upper_left"
         )
 
-    def _labels(self) -> list[str]:
+    def _labels(self, plane: ViewPlane) -> list[str]:
         """What stands at each box: where many are seen at once, at the one that is chosen only."""
-        inside = [self._is_in_view(s.region) for s in self._shown]
-        few = sum(inside) <= FEW and self.viewer.dims.ndisplay == 2
+        few = sum(self._all[s].is_in(plane) for s in self._shown) <= FEW and plane.ndisplay == 2
         return [s.label if few or s.key in self._chosen else "" for s in self._shown]
 
-    def _is_in_view(self, region: Region) -> bool:
-        axis = axis_across(self.viewer)
-        start, stop = region.box.bounds(self.grid)
-        at = self.grid.to_index(position_in_view(self.viewer))[axis]
-        return bool(start[axis] - 0.5 <= at < stop[axis] - 0.5)
-
-    def _features(self) -> dict[str, list[Any]]:
+    def _features(self, plane: ViewPlane) -> dict[str, list[Any]]:
         regions = [s.region for s in self._shown]
         return {
             "key": [s.key for s in self._shown],
             "callout": [s.callout for s in self._shown],
-            "label": self._labels(),
+            "label": self._labels(plane),
             "phrase": [r.phrase for r in regions],
             "score": [np.nan if r.score is None else r.score for r in regions],
             "model": [s.backend for s in self._shown],
@@ -212,7 +216,7 @@ class RegionBoxes:
         return layer
 
     def _on_view(self, _: Any) -> None:
-        if self._drawing or not self._shown or self._layers.get("boxes") is None:
+        if self._drawing or not self._all or self._layers.get("boxes") is None:
             return  # napari emits a change of range while it draws
         if self._seen != self._view():
             self._show_boxes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_medvlm.data.prompts import Prompt
+from napari_medvlm.ledger.pairing_records import PairingChosen
 from napari_medvlm.ledger.records import (
     Entry,
     Event,
@@ -38,6 +39,7 @@ def edit_title(entry: Entry) -> str:
         (removed, _counted("delete", removed, "prompt")),
         (len(objects), f"add {', '.join(objects)}"),
         (edited, _counted("edit", edited, "object")),
+        (_count(events, PairingChosen), "pair with prior"),
     )
     return next((title for count, title in titles if count), "change overlap")
 

@@ -19,19 +19,21 @@ from napari_medvlm.ledger.conversation_records import ConversationRecord
 from napari_medvlm.ledger.edit_titles import edit_title
 from napari_medvlm.ledger.reading import JOURNAL_SUFFIX, count_text, read_session, without_gaps
 from napari_medvlm.ledger.records import (
-    Classified,
     CursorMoved,
-    DescriptorToggled,
     Entry,
     Event,
-    Grounded,
-    ImageReference,
     Predicted,
     PromptAdded,
     Record,
-    RegionChecked,
     SessionFile,
     SessionHeader,
+)
+from napari_medvlm.ledger.region_records import (
+    Classified,
+    DescriptorToggled,
+    Grounded,
+    ImageReference,
+    RegionChecked,
 )
 from napari_medvlm.ledger.repair import repaired
 from napari_medvlm.ledger.serialization import json_of

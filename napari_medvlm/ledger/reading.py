@@ -18,13 +18,12 @@ from napari_medvlm.ledger.records import (
     VERSION,
     CursorMoved,
     Entry,
-    Grounded,
-    ImageReference,
     MaskEdited,
     Predicted,
     Record,
     SessionFile,
 )
+from napari_medvlm.ledger.region_records import Grounded, ImageReference
 
 JOURNAL_SUFFIX = ".jsonl"
 """A session file that is written line by line, see `journal_lines`."""

@@ -9,6 +9,7 @@ from typing import cast
 
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.prompts import InitialMask, Prompt
+from napari_medvlm.ledger.pairing_records import PairingChosen
 from napari_medvlm.ledger.records import (
     Entry,
     Event,
@@ -98,6 +99,7 @@ class LedgerState:
 
     objects: Mapping[int, LiveObject] = field(default_factory=dict)
     overlap: Overlap = Overlap.NEWEST
+    pairing: PairingChosen | None = None
 
     def owner(self, prompt_id: int) -> LiveObject:
         """The object that a prompt belongs to; `InvalidPrompt` if it is not live."""
@@ -108,7 +110,7 @@ class LedgerState:
 
     def after(self, entry: Entry) -> LedgerState:
         """The state after an entry."""
-        state = LedgerState(dict(self.objects), self.overlap)  # one copy for all events
+        state = replace(self, objects=dict(self.objects))  # one copy for all events
         for event in entry.events:
             state = _apply(state, event, entry)
         return state
@@ -118,8 +120,8 @@ def _apply(state: LedgerState, event: Event, entry: Entry) -> LedgerState:
     """The state after an event; the objects of ``state`` are changed in place."""
     objects, serial = cast("dict[int, LiveObject]", state.objects), entry.serial
     match event:
-        case OverlapChosen():
-            return replace(state, overlap=event.overlap)
+        case OverlapChosen() | PairingChosen():
+            return _with_choice(state, event)
         case ObjectAdded():
             created = (serial, entry.time)
             new = LiveObject(event.object, created, changed=serial, prompted=serial)
@@ -136,6 +138,13 @@ def _apply(state: LedgerState, event: Event, entry: Entry) -> LedgerState:
             owner = state.owner(event.prompt_id)
             objects[owner.info.id] = _with_other_prompts(owner, event, serial)
     return state
+
+
+def _with_choice(state: LedgerState, event: OverlapChosen | PairingChosen) -> LedgerState:
+    """The state after a choice that is about no object."""
+    if isinstance(event, PairingChosen):
+        return replace(state, pairing=event)
+    return replace(state, overlap=event.overlap)
 
 
 def _prompted(owner: LiveObject, event: PromptAdded, serial: int) -> LiveObject:

@@ -15,7 +15,7 @@ from napari_medvlm.data.interface.arguments import require_volume
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import Classified, DescriptorToggled
+from napari_medvlm.ledger.region_records import Classified, DescriptorToggled
 from napari_medvlm.sessions.closeable import Closeable
 from napari_medvlm.sessions.job_queue import JobQueue, emit_safely
 from napari_medvlm.sessions.request_sender import RequestSender, RunnerKind, new_runner

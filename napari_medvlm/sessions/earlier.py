@@ -12,7 +12,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal_files import Task, is_open, journals, title_of
 from napari_medvlm.ledger.conversation_records import QuestionRecord
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import Grounded, ImageReference
+from napari_medvlm.ledger.region_records import Grounded, ImageReference
 
 RESUMED_TASKS: tuple[Task, ...] = ("segment", "ground", "ask")
 """The tasks whose sessions can be resumed."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.io.journal_files import Task
 from napari_medvlm.layers import volume_of
-from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.sessions.earlier import EarlierSession, earlier_sessions
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.prompts import InitialMask
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
-from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.export.sr_evaluations import (
     evaluations_of_records,
@@ -18,7 +18,7 @@ from napari_medvlm.sessions.export.sr_evaluations import (
     exchanges_of,
     groundings_of,
 )
-from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.sessions.ground.session import GroundingSession
 from napari_medvlm.widgets.commands import find_dock
 from napari_medvlm.widgets.segment.commands import dock_of
 

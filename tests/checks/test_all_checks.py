@@ -32,7 +32,7 @@ from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.ask.model_input import ImageSelection, pictures
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.export.conversation import as_json, html, markdown
-from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.sessions.ground.session import GroundingSession
 from napari_medvlm.worker.messages import AskRequest
 from napari_medvlm.worker.process_runner import WorkerRunner
 from napari_medvlm.worker.runner import InlineRunner

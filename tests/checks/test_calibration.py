@@ -7,16 +7,8 @@ from sklearn.calibration import calibration_curve
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss
 
-from napari_medvlm.checks.calibration import (
-    Curve,
-    brier,
-    expected_calibration_error,
-    file_of,
-    fit,
-    load,
-    reliability,
-    save,
-)
+from napari_medvlm.checks.calibration import Curve, file_of, fit, load, save
+from napari_medvlm.checks.reliability import brier, expected_calibration_error, reliability
 from napari_medvlm.data.errors import InvalidReference, SettingsError
 
 

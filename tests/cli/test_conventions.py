@@ -148,3 +148,10 @@ def test_a_device_without_effect_is_noted(picture):
 def test_a_mask_of_most_of_the_image_is_noted(picture):
     done = run(app, ["segment", picture, "--point", "0,2,2"])
     assert "of the image; check the order of the index z,y,x" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["segment"], ["evaluate"], ["evaluate", "segment"]])
+def test_help_shows_no_type_of_flags(command):
+    help_text = run(app, [*command, "--help"]).stdout
+    assert "--help" in help_text
+    assert "<bool>" not in help_text

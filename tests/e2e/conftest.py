@@ -14,6 +14,7 @@ from napari_medvlm.backends import registry
 from napari_medvlm.layers import layer_data
 from tests.conftest import make_phantom
 from tests.e2e.asking import Asker, choose
+from tests.shared_windows import make_napari_viewer, shared_windows
 from tests.windows import (
     garbage_left_to_fixtures,
     glyphs_computed_once,
@@ -25,8 +26,10 @@ from tests.worker.conftest import use_foreign
 __all__ = (
     "garbage_left_to_fixtures",
     "glyphs_computed_once",
+    "make_napari_viewer",
     "manifests_read_once",
     "shaders_parsed_once",
+    "shared_windows",
 )
 
 HAND_MS = 25

@@ -13,6 +13,8 @@ from napari_medvlm.data.geometry.display import display_grid, displayed
 from napari_medvlm.layers.orientation import Plane, axis_across, show_plane
 from tests.foreign.medvlm_foreign_answers import COUNTED, REFUSED
 
+SHARES_WINDOWS = True
+
 VENTRICLES = "Which lateral ventricle is larger, and by how much?"
 LEFT, RIGHT, BOTH, UNLINKED, OUTSIDE = range(5)
 

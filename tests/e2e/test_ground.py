@@ -1,10 +1,7 @@
 """The Ground dock in a real window: words, what is found, and where it is shown."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +15,7 @@ from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.widgets.ground.scope import SLICE
 from tests.conftest import dice, make_phantom
 from tests.e2e.grounding import Asker, ground_docks
-
-ROOT = Path(__file__).parents[2]
+from tests.worker import fork_server
 
 
 @pytest.fixture
@@ -175,8 +171,7 @@ def test_what_was_found_is_on_the_disk(asker, home):
 def clip(tmp_path_factory):
     """Made by another process: torch does not load in that of a window with software OpenGL."""
     folder = str(tmp_path_factory.mktemp("clip"))
-    program = f"from tests.backends.clip.tiny_clip import save_clip; save_clip({folder!r})"
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+    fork_server.run("tests.backends.clip.tiny_clip:save_clip", folder)
     return folder
 
 

@@ -1,9 +1,6 @@
 """The Ground dock with a model that takes several images of a patient."""
 
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from napari.layers import Layer
@@ -12,8 +9,7 @@ from napari_medvlm.backends.models.trust import trust
 from napari_medvlm.layers import layer_data
 from tests.conftest import make_phantom
 from tests.e2e.grounding import ground_docks
-
-ROOT = Path(__file__).parents[2]
+from tests.worker import fork_server
 
 
 @pytest.fixture
@@ -26,11 +22,7 @@ def open_dock(make_napari_viewer, qtbot):
 def brats(tmp_path_factory):
     """A bundle of T1c, T1, T2 and FLAIR, written by another process without a window."""
     folder = tmp_path_factory.mktemp("bundles") / "brats"
-    program = (
-        "from pathlib import Path; from tests.backends.automatic.tiny_volumes import brats_bundle; "
-        f"brats_bundle(Path({str(folder)!r}))"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+    fork_server.run("tests.backends.automatic.tiny_volumes:brats_bundle", folder)
     return folder
 
 

@@ -1,9 +1,7 @@
 """In a real window: a model is added, verified, used in a dock, seen in memory, and unloaded."""
 
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from napari.layers import Layer
@@ -13,13 +11,8 @@ from qtpy.QtWidgets import QApplication, QDialogButtonBox
 from napari_medvlm.layers import layer_data
 from napari_medvlm.widgets.models.add_dialog import AddModel
 from tests.conftest import make_phantom
+from tests.worker import fork_server
 
-MAKE = """
-import sys
-from pathlib import Path
-from tests.backends import tiny_models as tiny
-tiny.owl(Path(sys.argv[1]))
-"""
 WAIT_MS = 300_000
 
 
@@ -27,8 +20,7 @@ WAIT_MS = 300_000
 def owl(tmp_path_factory):
     """A tiny detector, made by another process: none loads torch in the process of a window."""
     folder = tmp_path_factory.mktemp("models") / "owl"
-    root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", MAKE, str(folder)], check=True, cwd=root)
+    fork_server.run("tests.backends.tiny_models:owl", folder)
     return folder
 
 

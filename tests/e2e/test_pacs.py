@@ -13,7 +13,7 @@ from napari_medvlm.data.geometry.grid import placed
 from napari_medvlm.data.grounding import Grounding
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.io.dicom.read import Gaps
-from napari_medvlm.io.dicom_objects.sr import read_evaluations
+from napari_medvlm.io.dicom_objects.sr_read import read_evaluations
 from napari_medvlm.widgets.segment.measurements import MeasurePanel
 from tests.io.archive.test_dicomweb import make
 from tests.io.orthanc import PASSWORD, USER

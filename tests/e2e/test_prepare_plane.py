@@ -9,20 +9,14 @@ from napari_medvlm.data.prompts import Point
 from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.settings.paths import home
 from tests.conftest import make_phantom
-from tests.e2e.test_segment_models import WAIT_MS, commanded, is_answered, ran, take_backend
-
-MAKE = """
-import sys
-from pathlib import Path
-from tests.backends.sam import tiny_sam
-tiny_sam.checkpoint(Path(sys.argv[1]), "sam", lift=5)
-"""
+from tests.e2e.test_segment_models import WAIT_MS, commanded, is_answered, take_backend
+from tests.worker import fork_server
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    ran(MAKE, folder)
+    fork_server.run("tests.backends.sam.tiny_sam:checkpoint", folder, "sam", lift=5)
     return folder / "sam"
 
 

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import napari_medvlm as nmv
@@ -296,25 +295,28 @@ def test_existing_labels_are_kept_and_a_layer_can_be_the_start(person):
     assert dice(person.session.mask_of(2), left) > 0.85
 
 
-@pytest.mark.parametrize("dock", ["Segment", "Ground", "Evaluate"])
-def test_opening_a_dock_loads_no_models_and_is_quick_beside_napari_itself(dock):
-    code = f"""
+def test_opening_docks_loads_no_models_and_is_quick_beside_napari_itself():
+    code = """
 import sys, time
 import napari
-viewer = napari.Viewer(show=False)
-napari_s = time.process_time()  # of the processor: other work may run at the same time
-viewer.window.add_plugin_dock_widget("napari-medvlm", {dock!r})
-print((time.process_time() - napari_s) / napari_s)
-heavy = {{"torch", "transformers", "SimpleITK", "nilearn", "pydicom"}} & set(sys.modules)
-assert not heavy, heavy
-viewer.close()
+napari_s = None
+for dock in ("Segment", "Ground", "Evaluate"):
+    viewer = napari.Viewer(show=False)
+    start_s = time.process_time()  # of the processor: other work may run at the same time
+    napari_s = napari_s or start_s
+    viewer.window.add_plugin_dock_widget("napari-medvlm", dock)
+    print((time.process_time() - start_s) / napari_s)
+    heavy = {"torch", "transformers", "SimpleITK", "nilearn", "pydicom"} & set(sys.modules)
+    assert not heavy, (dock, heavy)
+    viewer.close()
 """
     untraced = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=untraced)
     assert done.returncode == 0, done.stderr
     # A third on a quiet machine, half on a busy one; torch alone would be more than once.
-    assert float(done.stdout.splitlines()[-1]) < 1
+    shares = [float(line) for line in done.stdout.splitlines()[-3:]]
+    assert max(shares) < 1, shares
 
 
 def test_outside_is_background(person):

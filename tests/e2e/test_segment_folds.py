@@ -17,6 +17,8 @@ from napari_medvlm.widgets.segment import by_name, commands
 from tests.conftest import dice, make_phantom
 from tests.e2e.conftest import LEFT, RIGHT
 
+SHARES_WINDOWS = True
+
 NAMES, OTHER, MEASURE = range(3)
 
 

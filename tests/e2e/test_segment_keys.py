@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QApplication, QPushButton
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.e2e.conftest import LEFT, OUTSIDE, RIGHT
 
+SHARES_WINDOWS = True
+
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
 

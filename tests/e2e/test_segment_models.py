@@ -16,18 +16,10 @@ from napari_medvlm.layers import layer_data
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.conftest import make_phantom
 from tests.e2e.conftest import LEFT, RIGHT
+from tests.worker import fork_server
 
 ROOT = Path(__file__).parents[2]
 WAIT_MS = 300_000
-MAKE = """
-import sys
-from pathlib import Path
-from tests.backends.nninteractive import tiny_nninteractive
-from tests.backends.sam import tiny_sam
-folder = Path(sys.argv[1])
-tiny_sam.checkpoint(folder, "sam", lift=5)
-tiny_nninteractive.save_nninteractive(folder / "nninteractive", 32)
-"""
 EVERY_DOCK = """
 import json, socket, sys, time
 import napari
@@ -101,7 +93,11 @@ def commanded(*arguments):
 def models(tmp_path_factory):
     """Small models, in a folder each or a file, by the name of their backend."""
     folder = tmp_path_factory.mktemp("models")
-    ran(MAKE, folder)
+    fork_server.run("tests.backends.sam.tiny_sam:checkpoint", folder, "sam", lift=5)
+    network = folder / "nninteractive"
+    fork_server.run(
+        "tests.backends.nninteractive.tiny_nninteractive:save_nninteractive", network, 32
+    )
     return {name: folder / name for name in ("sam", "nninteractive")}
 
 

@@ -7,6 +7,8 @@ from qtpy.QtWidgets import QCheckBox, QPushButton
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.e2e.conftest import LEFT, OUTSIDE, RIGHT
 
+SHARES_WINDOWS = True
+
 
 def two_objects(person):
     person.dock.tools.choose(Tool.POINT)

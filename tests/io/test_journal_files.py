@@ -20,7 +20,7 @@ from napari_medvlm.io.journal_files import (
     restore,
     title_of,
 )
-from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.ledger.region_records import ImageReference
 from tests.conftest import make_phantom
 
 VOLUME = make_phantom((8, 20, 22))[0]

@@ -16,7 +16,8 @@ from napari_medvlm.io import journal as journal_module
 from napari_medvlm.io.journal import Journal, new_journal, resumable
 from napari_medvlm.ledger.journal_lines import line_of, read_line, read_lines
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import Classified, ObjectAdded, ObjectInfo, PromptAdded
+from napari_medvlm.ledger.records import ObjectAdded, ObjectInfo, PromptAdded
+from napari_medvlm.ledger.region_records import Classified
 from tests.mutations import mutated
 
 VOLUME = Volume(np.random.default_rng(0).integers(0, 99, (4, 6, 8)).astype(np.int16))

@@ -14,13 +14,8 @@ from napari_medvlm.data.prompts import Point
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal, new_journal, resumable
 from napari_medvlm.ledger.ledger import STORED_EVERY, Ledger
-from napari_medvlm.ledger.records import (
-    ImageReference,
-    ObjectAdded,
-    ObjectInfo,
-    Predicted,
-    PromptAdded,
-)
+from napari_medvlm.ledger.records import ObjectAdded, ObjectInfo, Predicted, PromptAdded
+from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.ledger.state import LedgerState
 
 VOLUME = Volume(np.arange(60.0).reshape(3, 4, 5), name="phantom")

@@ -7,9 +7,9 @@ import napari_medvlm as nmv
 from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.io.journal_files import new_journal, rename
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.sessions.earlier import earlier_sessions
-from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.sessions.ground.session import GroundingSession
 from tests.conftest import make_phantom
 
 VOLUME, LEFT, RIGHT = make_phantom()

@@ -10,7 +10,7 @@ from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import CursorMoved, Entry
 from napari_medvlm.ledger.repair import repaired
-from napari_medvlm.ledger.serialization import StoredHeatmap
+from napari_medvlm.ledger.stored_images import StoredHeatmap
 from napari_medvlm.sessions.ask.history import ConversationHistory
 from napari_medvlm.sessions.export.conversation import as_json
 from napari_medvlm.sessions.export.sr_evaluations import evaluations_of_records

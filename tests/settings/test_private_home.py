@@ -12,7 +12,7 @@ import pytest
 
 import napari_medvlm as nmv
 from napari_medvlm.io.journal import new_journal
-from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.settings import allowed_hosts
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
@@ -29,7 +29,7 @@ CODE = """
     from napari_medvlm.io.journal import new_journal
     from napari_medvlm.sessions.earlier import earlier_sessions
     from napari_medvlm.settings import allowed_hosts
-    from napari_medvlm.ledger.records import ImageReference
+    from napari_medvlm.ledger.region_records import ImageReference
     logging.disable(logging.CRITICAL)
     volume = nmv.Volume(
         np.random.default_rng(0).integers(0, 99, (8, 16, 16)).astype(np.int16)

@@ -1,5 +1,6 @@
 """Widgets without a viewer, and docks in one."""
 
+from tests.shared_windows import make_napari_viewer, shared_windows
 from tests.windows import (
     garbage_left_to_fixtures,
     glyphs_computed_once,
@@ -10,6 +11,8 @@ from tests.windows import (
 __all__ = (
     "garbage_left_to_fixtures",
     "glyphs_computed_once",
+    "make_napari_viewer",
     "manifests_read_once",
     "shaders_parsed_once",
+    "shared_windows",
 )

@@ -12,6 +12,8 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from multiprocessing.connection import Connection, wait
 
 from napari_medvlm.worker import process
@@ -22,24 +24,28 @@ PRELOADED = ("tests.worker.preloaded",)
 
 
 class ForkedProcess:
-    """The part of `subprocess.Popen` that `WorkerProcess` uses.
+    """The part of `subprocess.Popen` that the program uses of its worker processes.
 
     Parameters
     ----------
-    address
-        Where the worker connects to.
+    main
+        Runs in the new process.
+    arguments
+        For `main`; they can be pickled.
     environment
-        All of its environment variables.
+        All environment variables of the process.
     """
 
-    def __init__(self, address: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self, main: Callable[..., None], arguments: Sequence[str], environment: dict[str, str]
+    ) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([*PRELOADED])
         theirs_in, ours_in = os.pipe()
         ours_out, theirs_out = os.pipe()
         ends = Connection(theirs_in, writable=False), Connection(theirs_out, readable=False)
-        arguments = (address, environment, os.getcwd(), *ends)
-        self._process = context.Process(target=run_host, args=arguments, daemon=True)
+        everything = (main, arguments, environment, os.getcwd(), *ends)
+        self._process = context.Process(target=run_forked, args=everything, daemon=True)
         self._process.start()
         self._asking = threading.Lock()
         for end in ends:
@@ -66,18 +72,18 @@ class ForkedProcess:
         self._process.kill()
 
 
-def run_host(
-    address: str,
+def run_forked(
+    main: Callable[..., None],
+    arguments: Sequence[str],
     environment: dict[str, str],
     folder: str,
     standard_input: Connection,
     output: Connection,
 ) -> None:
-    """Become a worker, in the fork server's copy."""
+    """Run `main` in the fork server's copy, as an interpreter would."""
     multiprocessing.current_process().daemon = False  # else it may start no process
     os.dup2(standard_input.fileno(), 0)
     os.dup2(output.fileno(), 1)
-    os.dup2(output.fileno(), 2)
     standard_input.close()
     output.close()
     sys.stdin = open(0)  # noqa: SIM115  # for as long as the process runs
@@ -88,21 +94,76 @@ def run_host(
     os.environ.update(environment)
     added = environment.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [*filter(None, added), *(x for x in sys.path if x and x not in added)]
-    sys.argv = ["host", address]
     from huggingface_hub import constants
 
     from napari_medvlm.backends.models.offline import is_offline
-    from napari_medvlm.worker import host
 
     constants.HF_HUB_OFFLINE = is_offline()
+    main(*arguments)
+
+
+def run_host(address: str) -> None:
+    """Become a worker of models."""
+    os.dup2(1, 2)
+    sys.argv = ["host", address]
+    from napari_medvlm.worker import host
+
+    host.NICE = 0  # a test does nothing but wait for it
     host.main()
+
+
+def run_evaluation() -> None:
+    """Become a worker of an evaluation."""
+    os.setsid()
+    from napari_medvlm.evaluation.runs import worker_main
+
+    worker_main.main()
+
+
+def start_evaluation(environment: dict[str, str]) -> ForkedProcess:
+    """Start a worker as `napari_medvlm.evaluation.runs.workers` does."""
+    return ForkedProcess(run_evaluation, (), environment)
+
+
+def run(name: str, *arguments: object, **options: object) -> None:
+    """Run a function in a copy, for what needs torch in tests whose process may not import it.
+
+    Parameters
+    ----------
+    name
+        Its module and its name, ``module:function``.
+    *arguments, **options
+        Its own; they are pickled.
+    """
+    context = multiprocessing.get_context("forkserver" if AVAILABLE else "spawn")
+    if AVAILABLE:
+        context.set_forkserver_preload([*PRELOADED])
+    call = name, dict(os.environ), arguments, options
+    copy = context.Process(target=call_function, args=call)
+    copy.start()
+    copy.join()
+    assert copy.exitcode == 0, f"{name} failed; its error is on standard error."
+    copy.close()
+
+
+def call_function(
+    name: str,
+    environment: dict[str, str],
+    arguments: tuple[object, ...],
+    options: dict[str, object],
+) -> None:
+    """Call a function by its name, with the variables of another process."""
+    os.environ.clear()
+    os.environ.update(environment)
+    module, _, function = name.partition(":")
+    getattr(import_module(module), function)(*arguments, **options)
 
 
 def start(python: str, address: str, more: dict[str, str]) -> object:
     """Start a worker as `napari_medvlm.worker.process` does, by a fork where that is the same."""
     if python != sys.executable:
         return start_interpreter(python, address, more)
-    return ForkedProcess(address, {**process.variables(python), **more})
+    return ForkedProcess(run_host, (address,), {**process.variables(python), **more})
 
 
 start_interpreter = process._start

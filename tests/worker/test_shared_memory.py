@@ -1,9 +1,10 @@
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from napari_medvlm.data.answer import Question
+from napari_medvlm.data.answer import NamedMask, Question
 from napari_medvlm.data.grounding import GroundQuery
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
@@ -71,6 +72,17 @@ def test_a_question_arrives_with_all_its_label_images(shared):
     request = AskRequest("embedded", volume, question=Question("Where?", labels=labels))
     received = SharedVolumeReader().request(shared.run(1, request)).question.labels
     assert [int(label_image.values.max()) for label_image in received] == [*range(1, 8)]
+
+
+def test_objects_of_a_question_travel_as_the_packed_bits_of_their_boxes(shared):
+    volume = Volume(np.zeros((40, 200, 200), np.int8))
+    full = np.zeros(volume.shape, bool)
+    full[8:24, 50:150, 50:150] = True  # 160,000 of 1,600,000 voxels
+    question = Question("How large?", objects=(NamedMask("liver", Mask.of(full)),))
+    message = pickle.dumps(shared.run(1, AskRequest("embedded", volume, question=question)))
+    assert len(message) < 160_000 / 8 + 5_000
+    (received,) = SharedVolumeReader().request(pickle.loads(message)).question.objects
+    np.testing.assert_array_equal(received.mask.full(), full)
 
 
 def test_labels_travel_in_the_message_where_shared_memory_is_full(shared, monkeypatch):

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
 from napari_medvlm.backends.clip.families.merlin import MerlinModel, merlin_file
-from napari_medvlm.backends.clip.models import ClipModel, load_model
+from napari_medvlm.backends.clip.load import load_model
+from napari_medvlm.backends.clip.models import ClipModel
 from napari_medvlm.backends.clip.vectors import Vectors
 from napari_medvlm.backends.clip.zero_shot import ZeroShotClassifier, sigmoid
 from napari_medvlm.backends.detection.base import Look, Seen, SlicewiseBackend

@@ -30,6 +30,22 @@ VICUNA = (
 )
 """``v1`` of LLaVA, as of Vicuna."""
 
+_HEADER = "{{ '<|start_header_id|>' + ROLE + '<|end_header_id|>\\n\\n' }}"
+
+LLAMA3 = (
+    "{{ bos_token }}{% if messages[0].role != 'system' %}"
+    + _HEADER.replace("ROLE", "'system'")
+    + "You are a helpful language and vision assistant. "
+    "You are able to understand the visual content that the user provides, "
+    "and assist the user with a variety of tasks using natural language."
+    "{{ '<|eot_id|>' }}{% endif %}{% for m in messages %}"
+    + _HEADER.replace("ROLE", "m.role")
+    + _IMAGE_LINE
+    + "{{ '<|eot_id|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}" + _HEADER.replace("ROLE", "'assistant'") + "{% endif %}"
+)
+"""``llava_llama_3`` of LLaVA, as of BiMediX2: the format of Llama 3."""
+
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' }}"
     + _PARTS.replace("IMAGE", "{{ '<IMG_CONTEXT>\\n' }}")

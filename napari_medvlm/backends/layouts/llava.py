@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_medvlm.backends.layouts.bases import base_folder
-from napari_medvlm.backends.layouts.chat_templates import MISTRAL, VICUNA
+from napari_medvlm.backends.layouts.chat_templates import LLAMA3, MISTRAL, VICUNA
 from napari_medvlm.backends.layouts.layout import Checkpoint, Conversion, Layout
 from napari_medvlm.backends.layouts.recipes import Recipe, padded_rows, rename_all
 from napari_medvlm.backends.layouts.tokenizers import local_tokenizer
@@ -76,12 +76,13 @@ class LlavaLayout(Layout):
             vision_feature_layer=int(config.get("mm_vision_select_layer", -2)),
             vision_feature_select_strategy=_strategy(config),
         )
-        ends = config.get("eos_token_id", 2)
+        processor = _processor(checkpoint, llava, token)
+        ends = _ends(config, processor.tokenizer)
         return Conversion(
             "LlavaForConditionalGeneration",
             llava,
             recipes,
-            _processor(checkpoint, llava, token),
+            processor,
             unused=(r"inv_freq$", r"position_ids$", r"^model\.image_newline$"),
             generation={
                 "bos_token_id": config.get("bos_token_id", 1),
@@ -104,6 +105,19 @@ def _is_of_vision(name: str) -> bool:
         ("embeddings.class_embedding", "embeddings.patch", "embeddings.position_embedding",
          "encoder.", "pre_layrnorm.", "post_layernorm.")
     )  # fmt: skip
+
+
+def _ends(config: Mapping[str, Any], tokenizer: Any) -> Any:
+    """The tokens that end an answer; with Llama 3 the end of a turn is one."""
+    stated = config.get("eos_token_id", 2)
+    if not _is_llama3(tokenizer):
+        return stated
+    listed = stated if isinstance(stated, list) else [stated]
+    return sorted({*listed, tokenizer.convert_tokens_to_ids("<|eot_id|>")})
+
+
+def _is_llama3(tokenizer: Any) -> bool:
+    return bool({"<|start_header_id|>", "<|eot_id|>"} <= tokenizer.get_vocab().keys())
 
 
 def _first(value: Any) -> Any:
@@ -205,11 +219,12 @@ def _processor(checkpoint: Checkpoint, config: Any, token: int) -> Any:
         image_std=CLIP_STD,
     )
     mistral = _is_mistral(checkpoint) or "mistral" in str(checkpoint.path).lower()
+    template = MISTRAL if mistral else LLAMA3 if _is_llama3(tokenizer) else VICUNA
     return transformers.LlavaProcessor(
         images,
         tokenizer,
         patch_size=config.vision_config.patch_size,
         vision_feature_select_strategy=config.vision_feature_select_strategy,
         num_additional_image_tokens=1,
-        chat_template=MISTRAL if mistral else VICUNA,
+        chat_template=template,
     )

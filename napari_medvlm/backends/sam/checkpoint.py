@@ -21,6 +21,8 @@ SUFFIXES = (".pth", ".pt", ".safetensors")
 _PARTS = ("image_encoder.", "prompt_encoder.", "mask_decoder.")
 _WRAPPINGS = ("model", "state_dict", "model_state_dict")
 """Keys under which training scripts put the weights."""
+BROKEN = (KeyError, RuntimeError, ValueError, IndexError, ZeroDivisionError, AssertionError)
+"""What is raised where weights do not fit a network."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,14 @@ class Layout:
             score_width=shape[f"{score}0.weight"][0],
         )
 
-    def build(self) -> Any:
-        """Create a `segment_anything.modeling.Sam` of this layout without weights."""
+    def build(self, epsilon: float = 1e-6) -> Any:
+        """Create a `segment_anything.modeling.Sam` of this layout without weights.
+
+        Parameters
+        ----------
+        epsilon
+            Of the normalizations of the image encoder's blocks.
+        """
         import torch
         from segment_anything import modeling
 
@@ -100,7 +108,7 @@ class Layout:
         return modeling.Sam(
             image_encoder=modeling.ImageEncoderViT(
                 depth=self.depth, embed_dim=self.width, img_size=self.side, mlp_ratio=4,
-                norm_layer=partial(torch.nn.LayerNorm, eps=1e-6), num_heads=self.heads,
+                norm_layer=partial(torch.nn.LayerNorm, eps=epsilon), num_heads=self.heads,
                 patch_size=self.patch, qkv_bias=True, use_rel_pos=True,
                 global_attn_indexes=self.everywhere, window_size=self.window,
                 out_chans=self.channels,
@@ -170,26 +178,29 @@ def load_sam(path: Path) -> Any:
     try:
         sam = Layout.of(state).build()
         sam.load_state_dict(state, strict=True)
-    except KeyError as error:
-        raise _foreign(path, f"it has no weight {error.args[0]}") from error
-    except (RuntimeError, ValueError, IndexError, ZeroDivisionError, AssertionError) as error:
-        lines = str(error).strip().splitlines()
-        raise _foreign(path, lines[min(1, len(lines) - 1)].strip() if lines else "") from error
+    except BROKEN as error:
+        raise foreign(path, error) from error
     return sam
+
+
+def foreign(path: Path, error: Exception) -> BackendUnavailable:
+    """The error for a file whose weights are not those of a Segment Anything network."""
+    if isinstance(error, KeyError):
+        why = f"it has no weight {error.args[0]}"
+    else:
+        lines = str(error).strip().splitlines()
+        why = lines[min(1, len(lines) - 1)].strip() if lines else ""
+    return BackendUnavailable(
+        f"{path.name} is not a Segment Anything checkpoint: {why}.",
+        "Choose a checkpoint of the segment-anything package. Models of transformers, SAM 2 and "
+        "its relatives among them, are for the backend sam2.",
+    )
 
 
 def digest_of(path: Path) -> str:
     """Hexadecimal BLAKE2 hash of a file: the identity of its weights."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-
-
-def _foreign(path: Path, why: str) -> BackendUnavailable:
-    return BackendUnavailable(
-        f"{path.name} is not a Segment Anything checkpoint: {why}.",
-        "Choose a checkpoint of the segment-anything package. Models of transformers, SAM 2 and "
-        "its relatives among them, are for the backend sam2.",
-    )
 
 
 def _unwrapped(held: Any) -> State:

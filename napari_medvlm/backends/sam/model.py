@@ -20,34 +20,27 @@ SURE = float(np.log(0.999 / 0.001))
 """The logit that a given mask has inside; outside it has the negative."""
 
 
-def sam_model(path: Path, device: str) -> SamModel:
-    """The network of a checkpoint, shown images as it was trained with.
-
-    MedSAM's checkpoints cannot be distinguished from others by content, so their name decides.
-
-    Raises
-    ------
-    BackendUnavailable
-        If the file is no such checkpoint, or the device cannot be used.
-    """
-    return (MedSamModel if "medsam" in path.name.lower() else SamModel)(path, device)
-
-
 class SamModel:
     """A network of Segment Anything's shape; it gives what the library's `SamPredictor` gives."""
 
     recipe = "sam"
     """How images are prepared; part of the identity of an embedding."""
     stop = StopRule()
+    takes_words = False
+    """Whether the words of `with_words` count."""
 
     def __init__(self, path: Path, device: str) -> None:
         from segment_anything import SamPredictor
 
         self.device = transformers_loader.torch_device(device)
-        self._predictor = SamPredictor(load_sam(path).to(self.device))
+        self._predictor = SamPredictor(self._network(path).to(self.device))
         self.sam: Any = self._predictor.model
         self.half = False
         self.digest = digest_of(path)
+
+    def with_words(self, words: str) -> SamModel:
+        """The same network for an object of a name; itself if it takes no words."""
+        return self
 
     def move_to(self, device: str | torch.device, half: bool = False) -> None:
         """Move the network to a device, and set half precision for the encoder on GPUs."""
@@ -105,6 +98,9 @@ class SamModel:
         )
         return [SliceMask(m, float(s)) for m, s in zip(masks, scores, strict=True)]
 
+    def _network(self, path: Path) -> Any:
+        return load_sam(path)
+
     def _normal(self, batch: torch.Tensor) -> torch.Tensor:
         normal: torch.Tensor = self.sam.preprocess(batch)
         return normal
@@ -132,7 +128,31 @@ class SamModel:
         return logits
 
 
-class MedSamModel(SamModel):
+class StretchedSamModel(SamModel):
+    """A network of the same shape that was trained on images stretched to a square."""
+
+    def _prompts(self, size: tuple[int, int], prompts: SlicePrompts) -> tuple[Any, Any]:
+        """Prompts embedded."""
+        import torch
+
+        stretch = torch.tensor([self.side / size[1], self.side / size[0]])
+        points = box = mask = None
+        if prompts.points:
+            scaled = torch.tensor(prompts.points).float() * stretch
+            labels = torch.tensor([prompts.labels], device=self.device)
+            points = (scaled[None].to(self.device), labels)
+        if prompts.box is not None:
+            box = (torch.tensor(prompts.box).float() * stretch.repeat(2))[None].to(self.device)
+        if prompts.area is not None:
+            mask = torch.as_tensor(self._logits(prompts.area), device=self.device)[None]
+        sparse, dense = self.sam.prompt_encoder(points=points, boxes=box, masks=mask)
+        return sparse, dense
+
+    def _input_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return self.side, self.side
+
+
+class MedSamModel(StretchedSamModel):
     """MedSAM, which was trained on images stretched to a square, their values from 0 to 1.
 
     It predicts one mask, and no score that it was trained for, so only the overlap shows where an
@@ -172,25 +192,5 @@ class MedSamModel(SamModel):
             shown = torch.nn.functional.interpolate(torch.sigmoid(logits), size, mode="bilinear")
         return [SliceMask((shown[0, 0] > 0.5).cpu().numpy(), float(scores[0, 0]))]
 
-    def _prompts(self, size: tuple[int, int], prompts: SlicePrompts) -> tuple[Any, Any]:
-        """Prompts embedded."""
-        import torch
-
-        stretch = torch.tensor([self.side / size[1], self.side / size[0]])
-        points = box = mask = None
-        if prompts.points:
-            scaled = torch.tensor(prompts.points).float() * stretch
-            labels = torch.tensor([prompts.labels], device=self.device)
-            points = (scaled[None].to(self.device), labels)
-        if prompts.box is not None:
-            box = (torch.tensor(prompts.box).float() * stretch.repeat(2))[None].to(self.device)
-        if prompts.area is not None:
-            mask = torch.as_tensor(self._logits(prompts.area), device=self.device)[None]
-        sparse, dense = self.sam.prompt_encoder(points=points, boxes=box, masks=mask)
-        return sparse, dense
-
     def _normal(self, batch: torch.Tensor) -> torch.Tensor:
         return batch
-
-    def _input_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        return self.side, self.side

@@ -117,11 +117,7 @@ class Box(BasePrompt):
         For a box at an angle to the grid this is the box around it. At least one voxel thick along
         each axis; cut to the grid, so ``stop <= start`` somewhere means outside.
         """
-        corners = grid.to_index(self.corners())
-        low, high = corners.min(axis=0) + 0.5, corners.max(axis=0) + 0.5
-        start = np.ceil(np.round(low - 0.5, 3)).astype(np.int64)
-        stop = np.maximum(np.ceil(np.round(high - 0.5, 3)).astype(np.int64), start + 1)
-        return np.maximum(start, 0), np.minimum(stop, grid.shape)
+        return bounds_of(grid.to_index(self.corners()), grid)
 
     def is_flat(self, grid: Grid) -> bool:
         """Whether it is one voxel thick along exactly one axis of the grid: drawn on a slice."""
@@ -133,6 +129,20 @@ class Box(BasePrompt):
         steps = np.array(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij")).reshape(3, 8).T
         result: NDArray[np.float64] = np.array(self.corner_mm) + steps @ np.array(self.edges_mm)
         return result
+
+
+def bounds_of(corners: NDArray[np.float64], grid: Grid) -> tuple[IndexArray, IndexArray]:
+    """Half-open index boxes ``start, stop`` (each ``(..., 3)``) of boxes, see `Box.bounds`.
+
+    Parameters
+    ----------
+    corners
+        ``(..., 8, 3)`` in indices of the grid.
+    """
+    low, high = corners.min(axis=-2), corners.max(axis=-2)
+    start = np.ceil(np.round(low, 3)).astype(np.int64)
+    stop = np.maximum(np.ceil(np.round(high, 3)).astype(np.int64), start + 1)
+    return np.maximum(start, 0), np.minimum(stop, grid.shape)
 
 
 class Scribble(BasePrompt):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from napari_medvlm.checks.calibration import reliability_summary
+from napari_medvlm.checks.reliability import reliability_summary
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome

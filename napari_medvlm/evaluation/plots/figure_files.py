@@ -23,14 +23,17 @@ FORMATS: dict[str, dict[str, Any]] = {
 
 def svg(draw: Draw, size: tuple[float, float] = SIZE) -> str:
     """A figure as an ``<svg>`` element for a page."""
-    text = _rendered(draw, size, "svg").decode()
-    return text[text.index("<svg") :]
+    return _element(_rendered(draw, size, "svg").decode())
 
 
 def write_svg(folder: Path, name: str, draw: Draw, size: tuple[float, float] = SIZE) -> str:
     """Write a figure as `write_figure` does; its ``<svg>`` element for a page."""
-    write_figure(folder, name, draw, size)
-    return svg(draw, size)
+    path, _ = write_figure(folder, name, draw, size)
+    return _element(path.read_text(encoding="utf-8"))
+
+
+def _element(text: str) -> str:
+    return text[text.index("<svg") :]
 
 
 def write_figure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from napari_medvlm.checks.calibration import reliability_summary, risk_coverage
+from napari_medvlm.checks.reliability import reliability_summary, risk_coverage
 from napari_medvlm.evaluation.plots.curves import COLORS
 
 LIMITS = (0.0, 1.02)

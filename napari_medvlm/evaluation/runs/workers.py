@@ -178,12 +178,7 @@ class _Child:
     """A worker in a process of its own: a line of JSON in, a line of JSON out."""
 
     def __init__(self, spec: WorkerSpec, worker_count: int) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", IGNORE_TRACKER_WARNING, "-m", WORKER_MODULE],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
-            env=_thread_environment(worker_count),
-            start_new_session=True,  # Ctrl-C is the caller's: this one would die loudly of it
-        )  # fmt: skip
+        self._process = _start(_thread_environment(worker_count))
         self._send({"name": spec.name, "plan": spec.plan})
 
     def ask(self, case: Json) -> Json:
@@ -223,6 +218,15 @@ class _Child:
         with contextlib.suppress(OSError, ValueError):
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
+
+
+def _start(environment: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", IGNORE_TRACKER_WARNING, "-m", WORKER_MODULE],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+        env=environment,
+        start_new_session=True,  # Ctrl-C is the caller's: this one would die loudly of it
+    )  # fmt: skip
 
 
 def _thread_environment(worker_count: int) -> dict[str, str]:

@@ -113,7 +113,8 @@ def _by_stratum(
 ) -> dict[str, dict[str, list[Key]]]:
     sizes = {key: run.figures[key].size_ml for key in keys}
     strata: dict[str, dict[str, list[Key]]] = {}
-    for group in groups_of(sizes, stored_columns(run.path) if columns is None else columns):
+    own_columns = stored_columns(run.folders[0]) if columns is None else columns
+    for group in groups_of(sizes, own_columns):
         own = [key for key in keys if key in group.keys]
         strata.setdefault(group.column, {})[group.name] = own
     return strata

@@ -63,21 +63,27 @@ def write_comparison(out: Path, comparison: Mapping[str, Any], a: Path, b: Path)
     write_json(out / "compare.json", comparison)
     rows = list(_rows(comparison))
     write_csv(out / "differences.csv", list(rows[0]), rows)
-    write_text(out / "differences.tex", latex(comparison))
+    write_text(out / "differences.tex", latex(comparison, labels_of(a, b)))
     write_figure(out, name, draw, size)
     shown = MAIN[runs[0].task]
     content = {
         "summary": {},
         "labels": labels_of(a, b),
         "comparison": comparison,
-        "settings": (runs[0].settings, runs[1].settings),
+        "settings": tuple(run.settings for run in runs),
         "names": NAMES,
         "shown": [metric for metric in shown if metric in comparison["metrics"]],
         "figure_name": name,
         "drawing": svg(draw, size),
+        "seeds": [_seed_count(run) for run in runs],
         "pairs": list(_pairs(*runs, shown[0])),
     }
     return write_page(out, "studies/compare.html.j2", content, "compare.html")
+
+
+def _seed_count(run: MeasuredRun) -> int:
+    seed = run.plan.get("seed")
+    return len(seed) if isinstance(seed, list) else 1
 
 
 def labels_of(a: Path, b: Path) -> tuple[str, str]:
@@ -90,17 +96,23 @@ def labels_of(a: Path, b: Path) -> tuple[str, str]:
     return "A", "B"
 
 
-def latex(comparison: Mapping[str, Any]) -> str:
+def latex(comparison: Mapping[str, Any], labels: tuple[str, str]) -> str:
     """The differences as a LaTeX ``tabular`` for the package booktabs.
 
     All metrics over all pairs, and those of `MAIN` for each structure and stratum.
+
+    Parameters
+    ----------
+    labels
+        Names of the runs ``a`` and ``b``, in the head of the table.
     """
     main = {name for names in MAIN.values() for name in names}
+    a, b = map(escaped, labels)
     head = (
         "",
-        "A",
-        "B",
-        r"B $-$ A [95\,\%]",
+        a,
+        b,
+        rf"{b} $-$ {a} [95\,\%]",
         r"$p_\mathrm{W}$",
         r"$p_\mathrm{perm}$",
         "$r$",

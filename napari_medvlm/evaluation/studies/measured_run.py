@@ -87,7 +87,7 @@ class MeasuredRun:
                 f"{path} holds no run of 'napari-medvlm evaluate'.",
                 "Give the folders that were made with --out.",
             )
-        self.path = path
+        self.folders = seeds or [path]
         self.settings: Json = settings
         self.task: str = settings["task"]
         self.plan: Json = settings["plan"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,18 @@ from napari_medvlm.io.archive.base import (
     Study,
     StudySeries,
     by_number,
-    day_of,
     newest_first,
-    pattern,
 )
 from napari_medvlm.io.archive.cache import Cache, file_of
 from napari_medvlm.io.archive.connection import checked_adapter
 from napari_medvlm.io.archive.dicomweb_errors import error_context, not_installed
+from napari_medvlm.io.archive.dicomweb_json import (
+    TAGS,
+    instance_rows,
+    query_filters,
+    series_row,
+    study_row,
+)
 from napari_medvlm.io.archive.servers import login_for
 from napari_medvlm.settings.allowed_hosts import checked_address, is_private, origin
 
@@ -29,21 +34,11 @@ if TYPE_CHECKING:
     from pydicom import Dataset
     from requests import Session
 
-Match = Mapping[str, Any]
-"""An item of an answer in DICOM's JSON: by tag."""
 
 CONNECT_S, READ_S = 5.0, 60.0
 MOST_STUDIES = 200
-MOST_INSTANCES = 100_000
 STUDY_FIELDS = ["StudyDescription", "ModalitiesInStudy", "NumberOfStudyRelatedSeries"]
 SERIES_FIELDS = ["SeriesDescription", "SeriesNumber", "NumberOfSeriesRelatedInstances"]
-TAGS = {
-    "study": "0020000D", "series": "0020000E", "instance": "00080018", "name": "00100010",
-    "id": "00100020", "day": "00080020", "study_description": "00081030",
-    "modalities": "00080061", "series_count": "00201206", "modality": "00080060",
-    "series_number": "00200011", "series_description": "0008103E", "images": "00201209",
-    "instance_number": "00200013", "failed": "00081198",
-}  # fmt: skip
 AS_STORED = (("application/dicom", "*"),)
 SMALL = {"viewport": "96,96"}
 
@@ -72,15 +67,15 @@ class DicomWeb:
         progress(0, "Searching")
         with error_context(self.url):
             items = self._client().search_for_studies(
-                limit=MOST_STUDIES, fields=STUDY_FIELDS, search_filters=_filters(query)
+                limit=MOST_STUDIES, fields=STUDY_FIELDS, search_filters=query_filters(query)
             )
-            return newest_first([_study(item) for item in items])
+            return newest_first([study_row(item) for item in items])
 
     def series(self, study: Study) -> tuple[StudySeries, ...]:
         """The series of a study, by number."""
         with error_context(self.url):
             items = self._client().search_for_series(study.uid, fields=SERIES_FIELDS)
-            return by_number([_series(study.uid, item) for item in items])
+            return by_number([series_row(study.uid, item) for item in items])
 
     def fetch(self, series: StudySeries, progress: Progress) -> Path:
         """A folder with just the files of a series, as the server stores them.
@@ -95,7 +90,7 @@ class DicomWeb:
         progress(0, "Asking for the series")
         with error_context(self.url):
             client = self._client()
-            wanted = set(_instances(client, series))
+            wanted = set(instance_rows(client, series))
             if not wanted:
                 raise ArchiveError(
                     f"{origin(self.url)} has no images of this series.",
@@ -115,7 +110,7 @@ class DicomWeb:
         try:
             with error_context(self.url):
                 client = self._client()
-                numbers = _instances(client, series)
+                numbers = instance_rows(client, series)
                 uids = sorted(numbers, key=lambda uid: numbers[uid])
                 if not uids:
                     return None
@@ -225,78 +220,6 @@ def _bearer(token: str) -> Callable[[Any], Any]:
         return request
 
     return sign
-
-
-def _filters(query: Query) -> dict[str, Any]:
-    """The question as QIDO writes it."""
-    days = [day.strftime("%Y%m%d") if day else "" for day in (query.first, query.last)]
-    wanted = {
-        "PatientName": pattern(query.patient_name),
-        "PatientID": pattern(query.patient_id),
-        "StudyDescription": pattern(query.description),
-        "ModalitiesInStudy": query.modality,
-        "StudyDate": "-".join(days) if any(days) else "",
-    }
-    return {keyword: value for keyword, value in wanted.items() if value}
-
-
-def _instances(client: DICOMwebClient, series: StudySeries) -> dict[str, int]:
-    """The number of each instance of a series by its UID, page by page."""
-    numbers: dict[str, int] = {}
-    while True:
-        page = client.search_for_instances(
-            series.study_uid, series.uid, fields=["InstanceNumber"], offset=len(numbers)
-        )
-        new = {_text(i, "instance"): _integer(i, "instance_number") or 0 for i in page}
-        if len(numbers) > MOST_INSTANCES:
-            raise ArchiveError(
-                f"The series lists more than {MOST_INSTANCES} images.",
-                "Contact the server's administrator.",
-            )
-        if new.keys() <= numbers.keys():  # the last, or a server that knows no pages
-            return numbers
-        numbers |= new
-
-
-def _study(item: Match) -> Study:
-    return Study(
-        uid=_text(item, "study"),
-        patient_name=_text(item, "name").replace("^", " ").strip(),
-        patient_id=_text(item, "id"),
-        day=day_of(_text(item, "day")),
-        description=_text(item, "study_description"),
-        modalities=tuple(map(str, _values(item, "modalities"))),
-        series=_integer(item, "series_count"),
-    )
-
-
-def _series(study_uid: str, item: Match) -> StudySeries:
-    return StudySeries(
-        uid=_text(item, "series"),
-        study_uid=study_uid,
-        number=_integer(item, "series_number"),
-        description=_text(item, "series_description"),
-        modality=_text(item, "modality"),
-        images=_integer(item, "images"),
-    )
-
-
-def _values(item: Match, name: str) -> list[Any]:
-    values = item.get(TAGS[name], {}).get("Value") or []
-    return [value for value in values if value is not None]
-
-
-def _text(item: Match, name: str) -> str:
-    """The first value as text; of a person's name the one in Latin letters."""
-    first = next(iter(_values(item, name)), "")
-    if isinstance(first, Mapping):
-        first = first.get("Alphabetic") or next(iter(first.values()), "")
-    return str(first).strip()
-
-
-def _integer(item: Match, name: str) -> int | None:
-    text = _text(item, name)
-    return int(text) if text.lstrip("-").isdigit() else None
 
 
 def _is_cut(dataset: Dataset) -> bool:

@@ -1,18 +1,18 @@
-"""Measurements as a DICOM structured report (TID 1500), and back."""
+"""Write measurements as a DICOM structured report (TID 1500)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.data.atomic_write import write_atomically
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.measurements.ruler import Ruler
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.io.dicom.header import guarded, sop_class
+from napari_medvlm.io.dicom.header import sop_class
 from napari_medvlm.io.dicom_objects.frame_of_reference import mismatch_notes
 from napari_medvlm.io.dicom_objects.intensity_concepts import intensity_concept
 from napari_medvlm.io.dicom_objects.seg_read import is_seg
@@ -20,17 +20,14 @@ from napari_medvlm.io.dicom_objects.seg_write import MAKER, VERSION
 from napari_medvlm.io.dicom_objects.source_headers import UNICODE, reason_of, source_headers
 from napari_medvlm.io.dicom_objects.sr_evaluations import (
     Evaluation,
-    evaluations_in,
     groups_of,
-    sentence_in,
 )
-from napari_medvlm.io.dicom_objects.sr_rulers import ruler_groups, rulers_in
+from napari_medvlm.io.dicom_objects.sr_rulers import ruler_groups
 
 if TYPE_CHECKING:
     from highdicom.sr import Measurement
     from pydicom import Dataset
 
-T = TypeVar("T")
 Rows = Mapping[int, Mapping[str, Any]]
 """The values of a row of `tables` by the number of the segment."""
 LENGTHS = {"longest_axial_mm": "LongAxis", "perpendicular_axial_mm": "ShortAxis"}
@@ -175,66 +172,6 @@ def _require_same_frame(seg: Path, volume: Volume) -> None:
         )
 
 
-def read_sr(path: str | Path) -> tuple[dict[str, Any], ...]:
-    """The measurements of each object of a structured report.
-
-    Returns
-    -------
-    For each: ``name``, and the values under the names of the columns of `tables`; quantities that
-    have no column there stand under their meaning.
-
-    Raises
-    ------
-    InvalidImage
-        If it is no report of measurements by template 1500.
-    """
-    return _read(path, lambda report: tuple(map(_values, _measured(report.content))))
-
-
-def read_evaluations(path: str | Path) -> tuple[Evaluation, ...]:
-    """What else a structured report of ours says: what was found and answered, and where.
-
-    Raises
-    ------
-    InvalidImage
-        If it is no report of measurements by template 1500.
-    """
-    return _read(path, lambda report: evaluations_in(report.content))
-
-
-def read_rulers(path: str | Path) -> tuple[Ruler, ...]:
-    """The distances and angles of a structured report of ours; errors as of `read_sr`."""
-    return _read(path, lambda report: rulers_in(report.content))
-
-
-def series_of_report(path: str | Path) -> tuple[str, ...]:
-    """The UIDs of the series that a report rests on; errors as of `read_sr`."""
-    return _read(
-        path,
-        lambda report: tuple(
-            str(series.SeriesInstanceUID)
-            for study in report.get("CurrentRequestedProcedureEvidenceSequence") or ()
-            for series in study.ReferencedSeriesSequence
-        ),
-    )
-
-
-def _read(path: str | Path, what: Callable[[Any], tuple[T, ...]]) -> tuple[T, ...]:
-    import highdicom as hd
-
-    return guarded(
-        Path(path),
-        lambda: what(hd.sr.srread(path)),
-        "cannot be read as a report of measurements",
-        "Choose a structured report by template 1500.",
-    )
-
-
-def _measured(content: Any) -> list[Any]:
-    groups = content.get_volumetric_roi_measurement_groups()
-    return [group for group in groups if sentence_in(group) is None]
-
-
 def _name_segments_in_frames(segmentation: Any) -> None:
     """Say of each frame which segment it is of.
 
@@ -333,23 +270,3 @@ def _statistics(values: Mapping[str, Any], modality: str) -> list[Measurement]:
         sr.Measurement(of, round(values[name], 4), unit, derivation=getattr(codes.SCT, code))
         for name, code in STATISTICS.items()
     ]
-
-
-def _values(group: Any) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": group.tracking_identifier}
-    for measured in group.get_measurements():
-        row[_column(measured)] = float(measured.value)
-    if "volume_mm3" in row:
-        row["volume_ml"] = row.pop("volume_mm3") / 1000
-    return row
-
-
-def _column(measured: Measurement) -> str:
-    from pydicom.sr.codedict import codes
-
-    columns = {getattr(codes.SCT, code): name for name, code in LENGTHS.items()}
-    columns[codes.SCT.Volume] = "volume_mm3"
-    derived = {getattr(codes.SCT, code): name for name, code in STATISTICS.items()}
-    if measured.derivation is not None:
-        return derived.get(measured.derivation, measured.derivation.meaning)
-    return columns.get(measured.name, measured.name.meaning)

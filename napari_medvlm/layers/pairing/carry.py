@@ -39,10 +39,10 @@ def carried(layer: Layer, forward: Transform, backward: Transform, grid: Grid, n
     InvalidPrompt
         If the layer is of another type, or empty.
     """
-    from napari.layers import Labels, Points, Shapes
+    from napari.layers import Labels, Layer, Points, Shapes
 
     if isinstance(layer, Labels):
-        return _labels(layer, backward, grid, name)
+        return Layer.create(*labels_data(resampled(layer, backward, grid, name)))
     if not isinstance(layer, Points | Shapes) or layer.ndim != 3 or not len(layer.data):
         raise InvalidPrompt(
             "The selected layer has no points, boxes or objects to carry over.",
@@ -71,8 +71,8 @@ def _flattened(vertices: FloatArray) -> FloatArray:
     return flat
 
 
-def _labels(layer: Labels, backward: Transform, grid: Grid, name: str) -> Layer:
-    from napari.layers import Layer
+def resampled(layer: Labels, backward: Transform, grid: Grid, name: str) -> NamedLabels:
+    """The labels of a layer on the grid of the other study, nearest neighbour; see `carried`."""
     from scipy.ndimage import map_coordinates
 
     values, own = labels_and_grid(layer)
@@ -82,4 +82,4 @@ def _labels(layer: Labels, backward: Transform, grid: Grid, name: str) -> Layer:
         index = np.column_stack([np.full(len(plane), float(k)), plane])
         source = own.to_index(backward(grid.to_world(index)))
         result[k] = map_coordinates(values, source.T, order=0).reshape(grid.shape[1:])
-    return Layer.create(*labels_data(NamedLabels(result, grid, names_of(layer), name)))
+    return NamedLabels(result, grid, names_of(layer), name)

@@ -12,6 +12,7 @@ from napari_medvlm.data.prompts import Box, Lasso, Line
 from napari_medvlm.layers.box_shapes import Vertices, draw_box
 from napari_medvlm.layers.orientation import axis_across, go_to, position_in_view
 from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
+from napari_medvlm.layers.prompts.slice_event import EventOnSlice
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -23,33 +24,6 @@ CLICK_PX = 5
 """A press that moves no farther on the screen before its release is a click."""
 BETWEEN_SLICES = 1e-3
 """Voxels from a slice within which the view lies on it."""
-
-
-class _EventOnSlice:
-    """napari's mouse event with another coordinate across the slice.
-
-    Parameters
-    ----------
-    event
-        The event of napari, which it updates while the mouse is dragged.
-    coordinate
-        The axis of the world and the coordinate there; `None` to change nothing.
-    """
-
-    def __init__(self, event: Any, coordinate: tuple[int, float] | None) -> None:
-        self._event = event
-        self._coordinate = coordinate
-
-    @property
-    def position(self) -> tuple[float, ...]:
-        """Where the mouse is, in the world."""
-        position = list(self._event.position)
-        if self._coordinate is not None:
-            position[self._coordinate[0]] = self._coordinate[1]
-        return tuple(position)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._event, name)
 
 
 class ShapesLayer(PromptLayer[Drawn]):
@@ -129,7 +103,7 @@ class ShapesLayer(PromptLayer[Drawn]):
         if dims.ndisplay == 2 and abs(nearest[axis] - index[axis]) > BETWEEN_SLICES:
             go_to(self.viewer, self.grid.to_world(nearest).tolist())
             position = axis + dims.ndim - 3, float(dims.point[axis + dims.ndim - 3])
-        steps = self._napari_drag(layer, _EventOnSlice(event, position))
+        steps = self._napari_drag(layer, EventOnSlice(event, position))
         start = np.array(event.pos)
         if steps is not None:
             yield from steps

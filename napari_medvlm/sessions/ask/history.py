@@ -29,14 +29,13 @@ from napari_medvlm.ledger.conversation_records import (
     ImagesSent,
     Marked,
     QuestionRecord,
-    StoredAnswer,
-    StoredClaim,
     TextStreamed,
     ToolRoundRecord,
     TurnsRemoved,
 )
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.serialization import StoredHeatmap, StoredSliceImage
+from napari_medvlm.ledger.stored_answers import StoredAnswer, StoredClaim
+from napari_medvlm.ledger.stored_images import StoredHeatmap, StoredSliceImage
 from napari_medvlm.sessions.ask.history_state import ConversationState, Payload, payload_of
 from napari_medvlm.sessions.ask.model_input import ModelInput
 

@@ -26,7 +26,7 @@ from napari_medvlm.ledger.conversation_records import (
     ToolRoundRecord,
     TurnsRemoved,
 )
-from napari_medvlm.ledger.serialization import StoredSliceImage, digest_of
+from napari_medvlm.ledger.stored_images import StoredSliceImage, digest_of
 
 NOT_IDENTICAL = " (rendered again; not identical to the image that was sent)"
 

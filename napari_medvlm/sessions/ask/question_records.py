@@ -6,9 +6,10 @@ from napari_medvlm.data.conversation import Turn
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.ledger.conversation_records import QuestionRecord, StoredImageSelection
+from napari_medvlm.ledger.conversation_records import QuestionRecord
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.serialization import StoredRegion
+from napari_medvlm.ledger.stored_answers import StoredImageSelection
 from napari_medvlm.sessions.ask.model_input import ImageSelection
 from napari_medvlm.sessions.ask.tool_loop import QuestionInputs
 from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting

@@ -13,7 +13,8 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import Grounded, Record
+from napari_medvlm.ledger.records import Record
+from napari_medvlm.ledger.region_records import Grounded
 from napari_medvlm.sessions.ask.history import ConversationHistory
 
 REPORT = "a report"

@@ -17,7 +17,7 @@ from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers.orientation import name_axes, orient
 from napari_medvlm.layers.question_objects import labels_among, masks_of, regions_of
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.earlier import EarlierSession
 from napari_medvlm.sessions.export.conversation import export

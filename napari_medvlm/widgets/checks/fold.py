@@ -13,7 +13,7 @@ from napari_medvlm.data.check_result import CheckResult, Outcome
 from napari_medvlm.data.conversation import State
 from napari_medvlm.data.region import Region
 from napari_medvlm.sessions.ask.session import AskSession
-from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.sessions.ground.session import GroundingSession
 from napari_medvlm.widgets.checks.panel import Checked, TrustPanel
 from napari_medvlm.widgets.parts.collapsible import Collapsible
 from napari_medvlm.widgets.runtime.notify import guarded

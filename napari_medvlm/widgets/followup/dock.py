@@ -9,10 +9,12 @@ from qtpy.QtWidgets import QVBoxLayout
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import InvalidImage, InvalidPrompt
+from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.layers.convert import named_labels_of
 from napari_medvlm.layers.label_names import names_of
 from napari_medvlm.layers.orientation import go_to
 from napari_medvlm.layers.pairing.pairing_layers import PairedStudies
+from napari_medvlm.layers.pairing.prior_outlines import PriorOutlines, moved_lesions
 from napari_medvlm.layers.pairing.proposed_points import ProposedPoints
 from napari_medvlm.sessions.followup.comparison import RowOptions
 from napari_medvlm.sessions.followup.followed import FollowUp
@@ -62,6 +64,7 @@ class FollowUpDock(Dock):
         self.review: LesionReview | None = None
         self.result: FollowUp | None = None
         self._points: ProposedPoints | None = None
+        self._outlines: PriorOutlines | None = None
         self._gone: GoneEdits | None = None
         self._version = 0
         self._register = register_dock_of(napari_viewer)
@@ -95,10 +98,16 @@ class FollowUpDock(Dock):
         pair = Studies(studies.current, studies.prior, studies.pairing)
         names = names_of(layer)
 
-        def work(progress: Progress) -> LesionReview:
-            return review_of(pair, named_labels_of(layer, pair.prior, names), progress)
+        def work(progress: Progress) -> tuple[LesionReview, NamedLabels]:
+            review = review_of(pair, named_labels_of(layer, pair.prior, names), progress)
+            return review, moved_lesions(layer, studies)
 
-        self.job.start(work, self._on_proposed, "Locating lesions")
+        def show(located: tuple[LesionReview, NamedLabels]) -> None:
+            review, lesions = located
+            self._on_proposed(review)
+            self._outlines = PriorOutlines(self.viewer, lesions, pair.current, layer.colormap)
+
+        self.job.start(work, show, "Locating lesions")
 
     def accept(self, values: Sequence[int]) -> None:
         """Segment lesions at their proposed points; those that look gone become gone."""
@@ -228,11 +237,14 @@ class FollowUpDock(Dock):
 
     def _end(self) -> None:
         points, self._points = self._points, None
+        outlines, self._outlines = self._outlines, None
         self._gone = self._segment.row.other_edits = None
         self._segment.row.refresh()
         self.review = self.result = self._objects.study = None
         if points is not None:
             points.close()
+        if outlines is not None:
+            outlines.close()
         self.table.show_lesions((), {})
         self.controls.summary.show_text("")
         self._show_state()

@@ -28,7 +28,7 @@ from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import new_journal
 from napari_medvlm.language.descriptor_sheet import copy_for_user, load_sheet
-from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.sessions.classify import LabellingSession
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.parts.progress import RunRow

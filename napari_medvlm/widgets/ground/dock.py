@@ -22,9 +22,9 @@ from napari_medvlm.layers.orientation import go_to, name_axes, orient
 from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.sessions.earlier import EarlierSession
-from napari_medvlm.sessions.ground import GroundingSession
+from napari_medvlm.sessions.ground.session import GroundingSession
 from napari_medvlm.widgets.checks.fold import TrustFold
 from napari_medvlm.widgets.checks.quality_note import QualityNote
 from napari_medvlm.widgets.dock import SessionDock

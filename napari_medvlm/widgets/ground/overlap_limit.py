@@ -39,7 +39,7 @@ class OverlapLimit(QWidget):
         self.slider.valueChanged.connect(lambda _: self.changed.emit())
         self.hide()
 
-    def distinct(self, regions: Sequence[Region], grid: Grid) -> Sequence[Region]:
-        """The regions of a phrase without those that the limit hides."""
+    def distinct(self, regions: Sequence[Region], grid: Grid, most: int) -> Sequence[Region]:
+        """The regions of a phrase without those that the limit hides, at most so many."""
         limit = self.slider.value()
-        return regions if limit >= 1 else distinct(regions, limit, grid)
+        return regions[:most] if limit >= 1 else distinct(regions, limit, grid, most)

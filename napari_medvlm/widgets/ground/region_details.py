@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_medvlm.layers.region_boxes import DisplayedRegion
-from napari_medvlm.sessions.ground import Located
+from napari_medvlm.sessions.ground.located import Located
 
 MOST_LINES = 3
 """Texts of a model and notes that are shown, at most."""

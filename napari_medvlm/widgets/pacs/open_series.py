@@ -16,8 +16,8 @@ from napari_medvlm.io.archive.base import StudySeries
 from napari_medvlm.io.dicom_objects.frame_of_reference import open_image_notes
 from napari_medvlm.io.dicom_objects.rtstruct_read import read_on_series
 from napari_medvlm.io.dicom_objects.seg_read import read_seg_on_series
-from napari_medvlm.io.dicom_objects.sr import read_evaluations, read_sr, series_of_report
 from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
+from napari_medvlm.io.dicom_objects.sr_read import read_evaluations, read_sr, series_of_report
 from napari_medvlm.layers import labels_data, layer_data
 from napari_medvlm.widgets.parts.read_choices import ReadChoices, Unclear
 

@@ -13,10 +13,13 @@ from qtpy.QtWidgets import QVBoxLayout
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
+from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers import volume_of
 from napari_medvlm.layers.orientation import go_to, orient, position_in_view
 from napari_medvlm.layers.pairing.carry import carried
 from napari_medvlm.layers.pairing.pairing_layers import PairedStudies
+from napari_medvlm.ledger.region_records import ImageReference
+from napari_medvlm.sessions.pairing_session import PairingSession
 from napari_medvlm.sessions.register import corrected, header_facts, quality_after, register
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.parts.buttons import on_click
@@ -50,6 +53,8 @@ class RegisterDock(Dock):
         Shows the registered prior and compares it with the current image.
     studies
         The paired volumes and their transform; None while nothing is registered.
+    session
+        The ledger of the pairings, with undo; None while nothing is registered.
     pairing_changed
         The studies that are paired now, or None.
     """
@@ -60,7 +65,8 @@ class RegisterDock(Dock):
         super().__init__()
         self.viewer = napari_viewer
         self.studies: PairedStudies | None = None
-        self._earlier: list[PairedStudies] = []
+        self.session: PairingSession | None = None
+        self._by_serial: dict[int, PairedStudies] = {}
         self._runner = RoutedRunner()
         self.comparison = ComparisonForm(napari_viewer)
         self.correction = CorrectionForm(self.correct)
@@ -107,7 +113,7 @@ class RegisterDock(Dock):
         """Remove the registered prior and the comparisons."""
         self.studies = None
         self.comparison.clear()
-        self._earlier.clear()
+        self._end_session()
         self.landmarks.clear()
         self._show_state()
         self.pairing_changed.emit(None)
@@ -123,8 +129,9 @@ class RegisterDock(Dock):
 
     def undo(self) -> None:
         """Go back to the registration before the last correction or fit."""
-        if self._earlier:
-            self._on_registered(self._earlier.pop())
+        if self.session is not None and self.session.can_undo:
+            self.session.undo()
+            self._show(self._by_serial[self.session.serial])
 
     def go_to_prior(self) -> None:
         """Move the planes from a position in the current image to the same one in the prior."""
@@ -175,15 +182,27 @@ class RegisterDock(Dock):
             checked = quality_after(studies.current, studies.prior, pairing)
             return PairedStudies.of(studies.current, studies.prior, checked)
 
-        def use(corrected_studies: PairedStudies) -> None:
-            self._earlier.append(studies)
-            self._on_registered(corrected_studies)
-
-        self.job.start(work, use, "Computing the agreement")
+        self.job.start(work, self._on_registered, "Computing the agreement")
 
     def _on_registered(self, studies: PairedStudies) -> None:
+        """Show a new pairing, which is an entry of the ledger."""
         if self.comparison.layers is None:
             return
+        if self.session is None:
+            journal = new_journal(ImageReference.of(studies.current), "register")
+            self.session = PairingSession(studies.current, studies.prior, journal=journal)
+        self.session.use(studies.pairing)
+        self._by_serial[self.session.serial] = studies
+        self._show(studies)
+
+    def _end_session(self) -> None:
+        """Finish the journal of the pairing."""
+        if self.session is not None:
+            self.session.close()
+        self.session = None
+        self._by_serial.clear()
+
+    def _show(self, studies: PairedStudies) -> None:
         self.studies = studies
         self.comparison.show_studies(studies)
         orient(self.viewer)
@@ -238,4 +257,6 @@ class RegisterDock(Dock):
         self._show_state()
 
     def _show_state(self) -> None:
-        self.controls.show_state(self.studies, can_undo=bool(self._earlier))
+        self.controls.show_state(
+            self.studies, can_undo=self.session is not None and self.session.can_undo
+        )

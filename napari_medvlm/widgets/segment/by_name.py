@@ -14,7 +14,8 @@ from napari_medvlm.backends.base import Task
 from napari_medvlm.backends.models.resolve import resolve
 from napari_medvlm.data.errors import InvalidImage, MedVLMError
 from napari_medvlm.layers.label_names import named_labels
-from napari_medvlm.sessions.ground import GroundingSession, Located
+from napari_medvlm.sessions.ground.located import Located
+from napari_medvlm.sessions.ground.session import GroundingSession
 from napari_medvlm.sessions.segment.by_name import findings
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.widgets.models.backend_combo import BackendChoice

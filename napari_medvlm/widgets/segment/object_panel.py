@@ -46,7 +46,7 @@ class ObjectPanel(QWidget):
         super().__init__()
         self._session: SegmentationSession | None = None
         self.list = ObjectList()
-        self.measure = WrappedLabel("No objects yet. Choose a tool and click in the image.")
+        self.measure = WrappedLabel("No objects yet. Click in the image to add the first one.")
         self.measure.setToolTip("Volume, size along the patient's S, P, L axes and intensity.")
         self.overlap = self._overlap_box()
         layout = QVBoxLayout(self)
@@ -81,7 +81,7 @@ class ObjectPanel(QWidget):
         if rule != self.overlap.currentIndex():
             self.overlap.setCurrentIndex(rule)
         if session.active is None:
-            self._say("No objects yet. Choose a tool and click in the image.")
+            self._say("No objects yet. Click in the image to add the first one.")
         else:
             name = _shortened(session.now.objects[session.active].info.name)
             measurement = session.last_measurement(session.active)

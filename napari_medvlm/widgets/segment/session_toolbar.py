@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from qtpy.QtCore import Signal
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from napari_medvlm.data.errors import InvalidImage, InvalidPrompt
@@ -21,6 +22,7 @@ from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import in_background
 
 COLUMNS = 3
+PLUGIN = "Medical VLM"
 
 
 class OtherEdits(Protocol):
@@ -88,7 +90,7 @@ class SessionRow(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Name in the tooltips what undo and redo change; disable them where nothing is left."""
+        """Name in tooltips and menu what undo and redo change; disable them without an edit."""
         ledger = None if self._session is None else self._session.ledger
         others = self.other_edits
         undo = None if others is None else others.undo_title
@@ -100,6 +102,7 @@ class SessionRow(QWidget):
         self._buttons[text].setEnabled(title is not None)
         edit = f"Nothing to {text.lower()}." if title is None else f"{text}: {title}."
         self._buttons[text].setToolTip(plain(f"{edit} ({key})"))
+        _set_menu_text(self, text, title)
 
     def undo(self) -> None:
         """Take back the last gesture."""
@@ -162,3 +165,14 @@ class SessionRow(QWidget):
         if self._session is None:
             raise InvalidImage("No image is open.", "Open an image and choose it in the dock.")
         return self._session
+
+
+def _set_menu_text(widget: QWidget, verb: str, title: str | None) -> None:
+    """Name an edit in the menu of the window; napari adds the plugin's name to its entries."""
+    window = widget
+    while (parent := window.parentWidget()) is not None:
+        window = parent
+    text = f"{verb} edit" if title is None else f"{verb}: {title}"
+    text = f"{text} ({PLUGIN})"
+    for action in window.findChildren(QAction, f"napari-medvlm.{verb.lower()}"):
+        action.setText(text.replace("&", "&&"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from napari_medvlm.io.journal_files import discard_deleted
 from napari_medvlm.layers import volume_of
-from napari_medvlm.ledger.records import ImageReference
+from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.sessions.earlier import RESUMED_TASKS, EarlierSession, earlier_sessions
 from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.runtime.notify import guarded

@@ -6,7 +6,7 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from napari_medvlm.backends.clip.backend import NEUTRAL, SimilarityBackend
-from napari_medvlm.backends.clip.models import load_model
+from napari_medvlm.backends.clip.load import load_model
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.volume import Volume, Window
 

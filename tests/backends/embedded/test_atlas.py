@@ -45,7 +45,7 @@ def moved(degrees, shift_mm, spacing):
 
 @pytest.mark.parametrize("degrees", [(15, 0, 0), (0, 15, 0), (0, 0, 15)])
 def test_the_atlas_follows_a_head_that_is_turned_shifted_and_resampled(degrees):
-    volume, matrix = moved(degrees, (20.0, -20.0, 20.0), (3.0, 1.2, 1.2))
+    volume, matrix = moved(degrees, (20.0, -20.0, 20.0), (3.0, 1.8, 1.8))
     names = [n for n in structures() if n.startswith(("left", "right"))]
     result = nmv.ground(volume, names)
     assert not result.not_found

@@ -107,6 +107,34 @@ def test_the_conversation_is_written_in_the_authors_format(kind, converted):
     )
 
 
+def test_a_vocabulary_of_llama_3_has_its_conversation_and_its_end_of_a_turn(tmp_path):
+    source = llava_authors(tmp_path / "BiMediX2-8B", "llama")
+    content = json.loads((source / "tokenizer.json").read_text())
+    vocabulary = content["model"]["vocab"]
+    regular = [word for word, number in vocabulary.items() if number > 20][:3]
+    names = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+    for word, name in zip(regular, names, strict=True):
+        vocabulary[name] = number = vocabulary.pop(word)
+        flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+        content["added_tokens"].append({"id": number, "content": name, "special": True, **flags})
+    (source / "tokenizer.json").write_text(json.dumps(content))
+    folder = convert(source).folder
+    processor = hf.AutoProcessor.from_pretrained(folder)
+    messages = [{"role": "system", "content": [{"type": "text", "text": "Be short."}]}]
+    messages += [*chat("Where?"), {"role": "assistant", "content": [{"type": "text",
+                 "text": "There."}]}]  # fmt: skip
+    text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    head = "<|start_header_id|>{}<|end_header_id|>\n\n"
+    assert text == (
+        f"<s>{head.format('system')}Be short.<|eot_id|>{head.format('user')}<image>\nWhere?"
+        f"<|eot_id|>{head.format('assistant')}There.<|eot_id|>{head.format('assistant')}"
+    )
+    without = processor.apply_chat_template(messages[1:2], tokenize=False)
+    assert without.startswith(f"<s>{head.format('system')}You are a helpful language and vision")
+    ends = json.loads((folder / "generation_config.json").read_text())["eos_token_id"]
+    assert ends == [2, vocabulary["<|eot_id|>"]]
+
+
 def test_licence_and_source_are_recorded(converted):
     assert (converted / "LICENSE").read_text() == LICENCE
     record = json.loads((converted / "conversion.json").read_text())

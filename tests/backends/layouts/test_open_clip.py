@@ -9,7 +9,7 @@ import open_clip
 import pytest
 import torch
 
-from napari_medvlm.backends.clip.models import load_model
+from napari_medvlm.backends.clip.load import load_model
 from napari_medvlm.backends.layouts.convert import convert
 from napari_medvlm.backends.layouts.table import layout_of
 from napari_medvlm.data.errors import BackendUnavailable

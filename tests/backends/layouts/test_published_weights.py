@@ -19,10 +19,11 @@ from numpy.testing import assert_allclose
 from segment_anything import sam_model_registry
 from torchvision.models import resnet50
 
-from napari_medvlm.backends.clip.models import load_model
+from napari_medvlm.backends.clip.load import load_model
 from napari_medvlm.backends.layouts.convert import convert
 from napari_medvlm.backends.sam.checkpoint import load_sam
-from napari_medvlm.backends.sam.model import MedSamModel, sam_model
+from napari_medvlm.backends.sam.model import MedSamModel
+from napari_medvlm.backends.sam.sam import sam_model
 from napari_medvlm.backends.sam.slice_prompts import SlicePrompts
 from tests.backends.clip.families.tiny_families import Flair, write_vocabulary
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel, CLIPVisionConfig, CLIPVisionModel
 
-from napari_medvlm.backends.clip.models import load_model
+from napari_medvlm.backends.clip.load import load_model
 from napari_medvlm.backends.layouts.convert import convert
 from napari_medvlm.backends.layouts.table import layout_of
 from napari_medvlm.backends.layouts.vision import CLIP_MEAN, CLIP_STD

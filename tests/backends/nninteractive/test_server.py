@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from napari_medvlm.backends.nninteractive.local import MemorySettings, opened
-from napari_medvlm.backends.nninteractive.server import NNInteractiveServerBackend, client, key_of
+from napari_medvlm.backends.nninteractive.server import NNInteractiveServerBackend
+from napari_medvlm.backends.nninteractive.server_client import client, key_of
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidImage
 from napari_medvlm.data.volume import Volume
 from tests.backends.nninteractive.by_hand import CASES, ByHand, Heard, asked, silent, volume

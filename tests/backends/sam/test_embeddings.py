@@ -14,8 +14,8 @@ from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.backends.sam import SAMBackend
 from napari_medvlm.backends.sam.embedding_store import EmbeddingStore
 from napari_medvlm.backends.sam.embeddings import Embeddings
-from napari_medvlm.backends.sam.model import sam_model
 from napari_medvlm.backends.sam.propagation import StopRule
+from napari_medvlm.backends.sam.sam import sam_model
 from napari_medvlm.backends.sam.slice_backend import Plane
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled
 from napari_medvlm.data.prompts import Point

@@ -7,7 +7,7 @@ from sacrebleu.metrics import BLEU
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, f1_score
 
-from napari_medvlm.checks.calibration import reliability_summary, risk_coverage
+from napari_medvlm.checks.reliability import reliability_summary, risk_coverage
 from napari_medvlm.data.answer import Answer, AnswerKind, Claim
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.ask.items import Item

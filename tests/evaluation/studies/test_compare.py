@@ -26,6 +26,7 @@ from napari_medvlm.evaluation.runs.run_folder import RunFolder
 from napari_medvlm.evaluation.runs.runner import write_outcome
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.studies.compare import compare
+from napari_medvlm.evaluation.studies.strata import store_columns
 from tests.evaluation.segment.test_evaluate import outcome
 
 run = CliRunner().invoke
@@ -224,6 +225,9 @@ def test_studies_of_several_seeds_are_compared_by_the_means_of_each_case(tmp_pat
         for seed in (1, 2, 10):
             dice = {f"case {n}": 0.3 + 0.02 * n + 0.01 * seed + rise for n in range(4)}
             write_run(tmp_path / kind / f"seed-{seed}", dice, seed=seed, jitter_mm=10 * rise)
+            store_columns(
+                tmp_path / kind / f"seed-{seed}", {"site": {"case 0": "A", "case 3": "B"}}
+            )
     comparison = compare(tmp_path / "a", tmp_path / "b")
     dice = comparison["metrics"]["dice"]
     seeds = (0.01 + 0.02 + 0.10) / 3
@@ -231,3 +235,5 @@ def test_studies_of_several_seeds_are_compared_by_the_means_of_each_case(tmp_pat
     assert dice["difference"] == pytest.approx(0.1)
     assert (comparison["pairs"], dice["cases"]) == (4, 4), "seeds are no cases"
     assert comparison["settings"] == {"jitter_mm": [0.0, 1.0]}
+    means = {site: metrics["dice"] for site, metrics in comparison["strata"]["site"].items()}
+    assert (means["A"]["a"], means["B"]["a"]) == pytest.approx((0.3 + seeds, 0.36 + seeds))

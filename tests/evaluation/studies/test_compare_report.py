@@ -60,7 +60,8 @@ def test_tables_of_differences_are_csv_and_latex(written):
     assert {row["group"] for row in rows} == {"all", "scanner: A", "scanner: B"}
     text = (out / "differences.tex").read_text()
     comparison = json.loads((out / "compare.json").read_text())
-    assert text == latex(comparison)
+    assert text == latex(comparison, ("a", "b"))
+    assert r" & a & b & b $-$ a [95\,\%] & " in text
     assert text.count(r"\begin") == text.count(r"\end") == 1
     columns = {line.count("&") for line in text.splitlines() if "&" in line}
     assert columns == {7}

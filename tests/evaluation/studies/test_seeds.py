@@ -1,11 +1,12 @@
 """Means and spreads over runs of several seeds."""
 
+import csv
 import json
 
 import numpy as np
 import pytest
 
-from napari_medvlm.evaluation.studies.seeds import over_seeds
+from napari_medvlm.evaluation.studies.seeds import latex, over_seeds
 from tests.evaluation.segment import data_sets
 from tests.evaluation.segment.conftest import segment_options
 from tests.evaluation.studies.test_compare import write_run
@@ -37,3 +38,15 @@ def test_the_command_runs_a_seed_in_each_folder(tmp_path):
         for n in (7, 8)
     ]
     assert printed["metrics"]["dice"]["by_seed"] == pytest.approx([mean[-1] for mean in means])
+    with (tmp_path / "out" / "seeds.csv").open(newline="") as file:
+        rows = {(row["group"], row["metric"]): row for row in csv.DictReader(file)}
+    dice = printed["metrics"]["dice"]
+    assert float(rows["mean", "dice"]["seed_8"]) == pytest.approx(dice["by_seed"][1])
+    assert (tmp_path / "out" / "seeds.tex").read_text() == latex(printed)
+
+
+def test_the_table_for_latex_has_mean_deviation_and_interval(tmp_path):
+    runs = [write_run(tmp_path / str(n), {"x": 0.4 + n / 10}, seed=n) for n in range(2)]
+    lines = latex(over_seeds(runs)).splitlines()
+    dice = {line.split(" & ")[0]: line.split(" & ")[1] for line in lines if " & " in line}
+    assert dice == {"": "Dice", "a": r"0.450 $\pm$ 0.071", "mean": r"0.450 $\pm$ 0.071"}

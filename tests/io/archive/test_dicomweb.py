@@ -18,7 +18,7 @@ from napari_medvlm.io.archive.folder_archive import DicomTree
 from napari_medvlm.io.archive.servers import Login, Server, keep_login, remember, servers
 from napari_medvlm.io.dicom_objects.rtstruct_read import read_on_series
 from napari_medvlm.io.dicom_objects.seg_read import read_seg
-from napari_medvlm.io.dicom_objects.sr import read_sr
+from napari_medvlm.io.dicom_objects.sr_read import read_sr
 from napari_medvlm.sessions.export.dicom import results_of
 from napari_medvlm.sessions.segment.session import SegmentationSession
 from napari_medvlm.worker.runner import InlineRunner

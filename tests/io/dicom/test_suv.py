@@ -21,7 +21,8 @@ from napari_medvlm.data.measurements.measure import brightness, measure
 from napari_medvlm.data.measurements.table import row
 from napari_medvlm.data.volume import SUV_UNIT
 from napari_medvlm.io import Segment
-from napari_medvlm.io.dicom_objects.sr import read_sr, write_sr
+from napari_medvlm.io.dicom_objects.sr import write_sr
+from napari_medvlm.io.dicom_objects.sr_read import read_sr
 from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.shared_memory import SharedVolumes
 from tests.io.conftest import PATIENT

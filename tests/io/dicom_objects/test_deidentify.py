@@ -18,7 +18,8 @@ from napari_medvlm.io.dicom_objects.deidentification_profile import Keep
 from napari_medvlm.io.dicom_objects.deidentify import deidentify
 from napari_medvlm.io.dicom_objects.seg_read import read_seg
 from napari_medvlm.io.dicom_objects.seg_write import Segment
-from napari_medvlm.io.dicom_objects.sr import read_sr, write_sr
+from napari_medvlm.io.dicom_objects.sr import write_sr
+from napari_medvlm.io.dicom_objects.sr_read import read_sr
 from tests.io.conftest import PATIENT
 from tests.io.dicom_files import dataset, save, write_series
 

@@ -7,7 +7,7 @@ import pytest
 from napari_medvlm.io import write_segments
 from napari_medvlm.io.dicom_objects.rtstruct_read import is_rtstruct, read_rtstruct, series_of
 from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg
-from napari_medvlm.io.dicom_objects.sr import read_sr
+from napari_medvlm.io.dicom_objects.sr_read import read_sr
 from tests.io.dicom_objects.test_rtstruct import TOLD, two_objects
 from tests.mutations import ends_with_a_sentence, mutated
 

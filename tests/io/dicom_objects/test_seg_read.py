@@ -22,7 +22,7 @@ from napari_medvlm.data.geometry.frames import lps_rows
 from napari_medvlm.io import Segment, write_segments
 from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg_on_series
 from napari_medvlm.io.dicom_objects.source_headers import source_headers
-from napari_medvlm.io.dicom_objects.sr import read_sr
+from napari_medvlm.io.dicom_objects.sr_read import read_sr
 from napari_medvlm.io.label_images import read_masks
 from napari_medvlm.sessions.export.masks import write_objects
 from tests.io.conftest import PATIENT

@@ -15,7 +15,8 @@ from napari_medvlm.cli import app
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.measurements.ruler import Ruler
 from napari_medvlm.io import Segment
-from napari_medvlm.io.dicom_objects.sr import read_rulers, read_sr, write_sr
+from napari_medvlm.io.dicom_objects.sr import write_sr
+from napari_medvlm.io.dicom_objects.sr_read import read_rulers, read_sr
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from napari_medvlm.data.conversation import State, Verdict
 from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.io import Segment
-from napari_medvlm.io.dicom_objects.sr import read_evaluations, read_sr, write_sr
+from napari_medvlm.io.dicom_objects.sr import write_sr
 from napari_medvlm.io.dicom_objects.sr_evaluations import Evaluation
+from napari_medvlm.io.dicom_objects.sr_read import read_evaluations, read_sr
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.export.sr_evaluations import (

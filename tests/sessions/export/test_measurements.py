@@ -6,7 +6,7 @@ from pydicom.uid import generate_uid
 
 import napari_medvlm as nmv
 from napari_medvlm.data.errors import CannotSave
-from napari_medvlm.io.dicom_objects.sr import read_sr
+from napari_medvlm.io.dicom_objects.sr_read import read_sr
 from napari_medvlm.io.label_images import read_labels
 from napari_medvlm.sessions.export.measurements import Measurements
 from tests.cli.test_segment import NO_DETAILS

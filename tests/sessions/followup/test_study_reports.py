@@ -11,7 +11,7 @@ import napari_medvlm as nmv
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.data.label_image import NamedLabels
-from napari_medvlm.io.dicom_objects.sr import read_sr
+from napari_medvlm.io.dicom_objects.sr_read import read_sr
 from napari_medvlm.io.label_images import read_masks
 from napari_medvlm.sessions.followup.study_reports import write_reports
 from tests.io.conftest import PATIENT

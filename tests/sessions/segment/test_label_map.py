@@ -8,7 +8,6 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Point
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import (
-    ImageReference,
     ObjectAdded,
     ObjectChanged,
     ObjectInfo,
@@ -17,6 +16,7 @@ from napari_medvlm.ledger.records import (
     OverlapChosen,
     PromptAdded,
 )
+from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.sessions.segment import label_map as module
 from napari_medvlm.sessions.segment.drawing_order import DrawingOrder, MaskBoxes
 from napari_medvlm.sessions.segment.label_map import LabelMap

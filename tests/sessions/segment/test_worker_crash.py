@@ -196,7 +196,7 @@ def test_a_killed_program_leaves_a_journal_with_all_prompts(tmp_path, volume, ho
     code = f"""
         import numpy as np, time, napari_medvlm as nmv
         from napari_medvlm.io.journal import new_journal
-        from napari_medvlm.ledger.records import ImageReference
+        from napari_medvlm.ledger.region_records import ImageReference
         volume = nmv.Volume(np.load({str(path)!r}))
         journal = new_journal(ImageReference.of(volume))
         session = nmv.SegmentationSession(volume, "slow", journal=journal)

@@ -106,6 +106,9 @@ def test_lesions_of_the_prior_are_proposed_as_hollow_points_and_nothing_is_accep
     assert_allclose(layer.data[:2], [CENTERS["a"], CENTERS["b"]], atol=1.0)
     assert_allclose(layer.face_color[:, 3], 0)
     assert not proposed.viewer.layers["prior (registered)"].visible
+    outlines = proposed.viewer.layers["Outlines in the prior"]
+    assert_allclose(outlines.world_to_data(CENTERS["a"]), CENTERS["a"], atol=1.0)
+    assert outlines.contour == 1
     assert not proposed._objects.session.now.objects
     assert "not measured" in proposed.controls.summary.text()
 

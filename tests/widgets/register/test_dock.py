@@ -140,8 +140,11 @@ def test_a_correction_is_undone(paired, qtbot):
     paired.correction.shifts[0].setValue(5)
     paired.correct()
     qtbot.waitUntil(lambda: paired.controls.undo_button.isEnabled(), timeout=WAIT_MS)
+    entries = paired.session.ledger.entries
+    assert [entry.events[0].kind for entry in entries] == ["rigid", "manual"]
     paired.undo()
     assert paired.studies is before
+    assert len(paired.session.ledger.entries) == 1
     layer = paired.viewer.layers["prior (registered)"]
     assert_allclose(volume_of(layer).affine, before.moved.affine)
     assert not paired.controls.undo_button.isEnabled()

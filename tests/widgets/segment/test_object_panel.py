@@ -86,3 +86,18 @@ def test_a_name_of_300_letters_does_not_widen_the_panel(panel, session):
     session.add_object(name="x" * 300)
     assert panel.minimumSizeHint().width() < 400
     assert "…" in panel.measure.text()
+
+
+def test_an_object_whose_point_lies_in_a_locked_object_says_which(panel, session):
+    _, left, right = make_phantom()
+    session.add(nmv.InitialMask.of(session.volume, left))
+    session.edit_object(session.active, name="Liver", locked=True)
+    session.add_object("new")
+    inside = [int(n) for n in next(iter(zip(*left.nonzero(), strict=True)))]
+    session.add(nmv.Point.at_index(session.volume, inside))
+    session.wait()
+    assert panel.measure.text().endswith("Its point lies in Liver, which is locked.")
+
+
+def test_without_objects_the_panel_names_the_next_step(panel):
+    assert panel.measure.text() == "No objects yet. Click in the image to add the first one."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from functools import cache
 
 import numpy as np
@@ -23,6 +24,9 @@ other things and noise 1.01 to 1.05."""
 SURE = 1.25
 """Similarity from which the template fits as well as can be."""
 
+MOST_MASKS = 16
+"""Masks of structures that an atlas holds for further questions."""
+
 
 class Atlas:
     """The atlas registered to one patient on first use.
@@ -36,6 +40,7 @@ class Atlas:
     def __init__(self, volume: Volume) -> None:
         self._volume = volume
         self._registered: Registration | None = None
+        self._masks: OrderedDict[str, Mask] = OrderedDict()
 
     def refusal(self, progress: Progress) -> str | None:
         """Reason why the atlas does not apply to the image; `None` if it does."""
@@ -60,7 +65,7 @@ class Atlas:
         """The region of a structure; `None` if it is outside the image."""
         matrix = self._registration(progress).matrix
         box = carried(structure.box_mm, matrix)
-        mask = self._mask(structure, matrix, box) if structure.tissue else None
+        mask = self._cached_mask(structure, matrix, box) if structure.tissue else None
         if mask is not None and mask.voxels:
             return Region.of_mask(phrase, mask, self._volume.grid, score, structure.name)
         start, stop = box.bounds(self._volume.grid)
@@ -72,6 +77,14 @@ class Atlas:
         if self._registered is None:
             self._registered = register(self._volume, progress)
         return self._registered
+
+    def _cached_mask(self, structure: Structure, matrix: FloatArray, box: Box) -> Mask:
+        if structure.name not in self._masks:
+            self._masks[structure.name] = self._mask(structure, matrix, box)
+        self._masks.move_to_end(structure.name)
+        while len(self._masks) > MOST_MASKS:
+            self._masks.popitem(last=False)
+        return self._masks[structure.name]
 
     def _mask(self, structure: Structure, matrix: FloatArray, box: Box) -> Mask:
         """The voxels in its parts that the template's tissue map holds, in their largest piece."""

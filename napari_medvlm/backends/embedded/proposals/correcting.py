@@ -43,6 +43,7 @@ VOXELS = 60_000
 """A change is worked out on so many voxels, at most."""
 
 Floats = NDArray[np.float64]
+Spacing = tuple[float, float, float]
 
 
 def corrected(
@@ -101,17 +102,28 @@ def connected(mask: BoolArray, at: IndexArray) -> BoolArray:
 
 
 def near_only(
-    levels: Levels, mask: BoolArray, part: BoolArray, at: IndexArray, positive: bool
+    levels: Levels, mask: BoolArray, part: BoolArray, at: IndexArray, positive: bool, thin: bool
 ) -> BoolArray:
-    """What of a change lies near the seed: within some depths of the seed in what is wrong."""
+    """What of a change lies within some depths of the seed; if ``thin``, no thicker than there."""
     depth = depth_at(levels, mask, at, positive)
     steps = np.ceil((CAREFUL * depth + max(levels.spacing)) / np.array(levels.spacing)).astype(int)
     low = np.maximum(at.min(0) - steps, 0)
     high = np.minimum(at.max(0) + steps + 1, mask.shape)
     box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     result = np.zeros_like(part)
-    result[box] = part[box]
-    return components_of(result, at)
+    inside = components_of(part[box], at - low)
+    if thin:
+        inside = components_of(_no_thicker(inside, at - low, levels.spacing), at - low)
+    result[box] = inside
+    return result
+
+
+def _no_thicker(part: BoolArray, at: IndexArray, spacing: Spacing) -> BoolArray:
+    """A part without what is thicker than it is at the voxels ``(N, 3)``."""
+    depth = depth_mm(np.pad(part, 1), spacing)[1:-1, 1:-1, 1:-1]
+    here = float(depth[tuple(at.T)].max())
+    thick = depth > THICKER * max(here, min(spacing))
+    return part & (depth_mm(~thick, spacing) > THICKER * here) if thick.any() else part
 
 
 def _reaches(levels: Levels, mask: BoolArray, depth: float) -> tuple[float, ...]:
@@ -235,12 +247,7 @@ class _Change:
         allowed = wrong & ((values - value - share * (reference - value)) * sign > 0)
         allowed[tuple(self.at.T)] = True
         allowed = components_of(allowed & (near <= reach + min(spacing)), self.at)
-        depth = depth_mm(np.pad(allowed, 1), spacing)[1:-1, 1:-1, 1:-1]
-        here = float(depth[tuple(self.at.T)].max())
-        thick = depth > THICKER * max(here, min(spacing))
-        if thick.any():
-            allowed &= depth_mm(~thick, spacing) > THICKER * here
-        return allowed
+        return _no_thicker(allowed, self.at, spacing)
 
     def _reference(self, wrong: BoolArray, near: Floats, step: float) -> float | None:
         """The intensity of the other side near the seed."""

@@ -26,6 +26,8 @@ FEWEST = 100
 """Fewer voxels have no intensities of a tissue that further seeds could change."""
 AGREED, CONNECTED = 0.97, 0.8
 """Shares of a change that must be as the seed says, and connected with it."""
+DOUBLE = 1.0
+"""A positive seed that would add more than so many times the object is a correction around it."""
 AGAIN = 6
 """So many first seeds may ask for another proposal."""
 CORE = 0.8
@@ -176,7 +178,9 @@ class Replay:
             return thing
         if start.tissue:
             if np.count_nonzero(mask) >= FEWEST:
-                mask = self._same_tissue(mask, seeds, progress)
+                after = self._same_tissue(mask, seeds, progress)
+                if not self._doubles(mask, after, seed):
+                    mask = after
             return self._corrected(mask, seed, before, careful=True)
         again = self._again(mask, seeds, before)
         mask = self._corrected(mask, seed, before)
@@ -201,6 +205,15 @@ class Replay:
             return None
         return agreeing(self._levels, [*before, seed])
 
+    def _doubles(self, mask: BoolArray, after: BoolArray, seed: Seed) -> bool:
+        """Whether a positive seed more than doubles an object of the size that clicks mean."""
+        size, added = np.count_nonzero(mask), np.count_nonzero(after & ~mask)
+        return bool(seed.positive and not self._is_large(mask) and added > DOUBLE * size)
+
+    def _is_large(self, mask: BoolArray) -> bool:
+        """Whether an object is larger than what is looked for around a click."""
+        return bool(np.count_nonzero(mask) * np.prod(self._levels.spacing) > LARGEST_MM3)
+
     def _same_tissue(self, mask: BoolArray, seeds: list[Seed], progress: Progress) -> BoolArray:
         """The mask after a seed that may change the intensities of the object's tissue.
 
@@ -218,12 +231,12 @@ class Replay:
             return mask
         meant[tuple(at.T)] = True
         part = connected(meant, at)
+        large = self._is_large(mask)
         if len(seeds) <= TISSUE:
-            large = np.count_nonzero(mask) * np.prod(self._levels.spacing) > LARGEST_MM3
             if agreed >= AGREED * total and (large or np.count_nonzero(part) >= CONNECTED * total):
                 return wanted
         else:
-            part = near_only(self._levels, mask, part, at, seed.positive)
+            part = near_only(self._levels, mask, part, at, seed.positive, thin=not large)
         mask = mask.copy()
         mask[part] = seed.positive
         return mask

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from PIL import Image
 
 from napari_medvlm.backends import dispatch
-from napari_medvlm.backends.clip.models import load_model
+from napari_medvlm.backends.clip.load import load_model
 from napari_medvlm.backends.models.trust import trust
 from napari_medvlm.data.classification import LabelQuery
 from napari_medvlm.data.errors import BackendUnavailable

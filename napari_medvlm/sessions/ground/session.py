@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from napari_medvlm.backends import registry
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt, MedVLMError
-from napari_medvlm.data.geometry.channels import channels_on_grid, resampling_notes
+from napari_medvlm.data.geometry.channels import channels_on_grid
 from napari_medvlm.data.grounding import Grounding, GroundQuery, Scope
 from napari_medvlm.data.interface.arguments import require_volume
 from napari_medvlm.data.label_image import NamedLabels
@@ -21,11 +21,12 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.io.journal import Journal, notices_of
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.ledger.records import Grounded, RegionChecked
+from napari_medvlm.ledger.region_records import Grounded, RegionChecked
 from napari_medvlm.ledger.serialization import RegionRecord
 from napari_medvlm.sessions.check_context import CheckContext
 from napari_medvlm.sessions.closeable import Closeable
 from napari_medvlm.sessions.earlier import check_image
+from napari_medvlm.sessions.ground.located import Located, combined, located_in, with_notes
 from napari_medvlm.sessions.job_queue import JobQueue, emit_safely
 from napari_medvlm.sessions.request_sender import (
     ModelChoice,
@@ -35,17 +36,6 @@ from napari_medvlm.sessions.request_sender import (
 )
 from napari_medvlm.worker.messages import GroundReply, GroundRequest
 from napari_medvlm.worker.runner import Runner
-
-
-@dataclass(frozen=True, eq=False)
-class Located:
-    """The answer for one phrase: its regions, the backend, its time in seconds, the request."""
-
-    phrase: str
-    grounding: Grounding
-    backend: str
-    seconds: float
-    request: GroundRequest
 
 
 class GroundingSession(Closeable):
@@ -111,7 +101,7 @@ class GroundingSession(Closeable):
         self._runner = new_runner(runner) if isinstance(runner, str) else runner
         self._owns_runner = isinstance(runner, str)
         self.use(backend, model, device)
-        self._located = _located_in(self.ledger, volume, device)
+        self._located = located_in(self.ledger, volume, device)
         self._asked = 0
         self._queue: JobQueue[str] = JobQueue(
             self._runner, self._on_progress, self._on_failure, lambda: emit_safely(self.changed)
@@ -132,16 +122,7 @@ class GroundingSession(Closeable):
     @property
     def grounding(self) -> Grounding:
         """All latest answers in a single `Grounding`."""
-        parts = [located.grounding for located in self.located.values()]
-        return Grounding(
-            regions=tuple(region for part in parts for region in part.regions),
-            not_found=tuple(missing for part in parts for missing in part.not_found),
-            slices=tuple(dict.fromkeys(ref for part in parts for ref in part.slices)),
-            window=next((p.window for p in reversed(parts) if p.window is not None), None),
-            prompts={phrase: text for part in parts for phrase, text in part.prompts.items()},
-            texts=tuple(text for part in parts for text in part.texts),
-            notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-        )
+        return combined([located.grounding for located in self.located.values()])
 
     @property
     def pending(self) -> tuple[str, ...]:
@@ -266,7 +247,7 @@ class GroundingSession(Closeable):
 
     def _search(self, sender: RequestSender, request: GroundRequest) -> None:
         reply = sender.send(request)
-        grounding = _with_notes(reply.grounding, request.query)
+        grounding = with_notes(reply.grounding, request.query)
         self._record(replace(reply, grounding=grounding), request)
 
     def _on_progress(self, fraction: float, message: str) -> None:
@@ -291,20 +272,6 @@ class GroundingSession(Closeable):
             self._journal.write(record)
 
 
-def _located_in(ledger: Ledger, volume: Volume, device: str) -> dict[str, Located]:
-    """The latest answer for each phrase in a ledger, in the order of the first ones."""
-    located: dict[str, Located] = {}
-    for record in ledger.records:
-        if isinstance(record, Grounded):
-            phrase = record.phrase
-            prompts = {} if record.sent == phrase else {phrase: record.sent}
-            query = GroundQuery((phrase,), prompts=prompts)
-            request = GroundRequest(record.backend, volume, record.model, device, query)
-            grounding = record.grounding()
-            located[phrase] = Located(phrase, grounding, record.backend, record.seconds, request)
-    return located
-
-
 def _distinct(phrases: Sequence[str]) -> list[str]:
     """The phrases without blanks and repetitions; at least one."""
     if isinstance(phrases, str) or not all(isinstance(phrase, str) for phrase in phrases):
@@ -315,64 +282,3 @@ def _distinct(phrases: Sequence[str]) -> list[str]:
     if not wanted:
         raise InvalidPrompt("There is no phrase to find.", "Enter one phrase per line.")
     return wanted
-
-
-def _with_notes(grounding: Grounding, query: GroundQuery) -> Grounding:
-    """A grounding with notes on resampled channels, and on a description that was not sent."""
-    notes = (*resampling_notes(query.channels), *grounding.notes)
-    unsent = [
-        phrase
-        for phrase, definition in query.descriptions.items()
-        if phrase in query.phrases and definition not in grounding.prompts.get(phrase, "")
-    ]
-    if unsent:
-        note = "The description was not sent: this model has no sentence for descriptions."
-        notes = (*notes, note)
-    return replace(grounding, notes=notes)
-
-
-def ground(  # noqa: PLR0913  # the parts of a request
-    volume: Volume,
-    phrases: Sequence[str],
-    backend: str = "embedded",
-    *,
-    scope: Scope | None = None,
-    labels: Sequence[NamedLabels] = (),
-    model: str | None = None,
-    device: str = "cpu",
-    channels: Mapping[str, Volume] | None = None,
-    resample: bool = False,
-) -> Grounding:
-    """Find phrases in a volume, in the caller's thread.
-
-    Parameters
-    ----------
-    volume
-        The image.
-    phrases
-        The phrases to find.
-    backend, model, device
-        The model to use; see ``napari-medvlm backends``.
-    scope
-        The slices to search; `None`: all.
-    labels
-        Label images of this patient whose names may match a phrase.
-    channels
-        The images of a model that takes several, such as ``{"T1": ..., "FLAIR": ...}``; see
-        ``napari-medvlm ground --help``. The masks lie on the grid of `volume`.
-    resample
-        Resample channels on other grids to that of `volume`; otherwise they are an error.
-
-    Returns
-    -------
-    `Grounding`. A phrase that is not found is no error: see ``not_found``.
-
-    Raises
-    ------
-    MedVLMError
-        If the backend fails.
-    """
-    with GroundingSession(volume, backend, "inline", model=model, device=device) as session:
-        session.ask(phrases, scope, labels=labels, channels=channels, resample=resample)
-        session.wait()
-        return session.grounding

@@ -1,0 +1,1 @@
+"""Find phrases in one volume."""
