@@ -84,7 +84,7 @@ _REWRITES = [
     (r"^where (?:can|do|could) (?:i|we|you|one) (?:find|see|locate) ", "where is "),
     (r"^whereabouts (is|are) ", r"where \1 "),
     (r"^what size (is|are|has|have) (?!the (?:image|scan)\b|this\b)(.+)$", r"how large \1 \2"),
-    (r"^(?!.*\bcompare\b)(.+) (?:in|by) (?:volume|size|total)$", r"\1"),
+    (r"^(?!.*\bcompare\b)(.+) (?:in|by) (?:volume|size)$", r"\1"),
     (r"^(?:what (?:is|are) )?(?:the )?(?:location|position|coordinates) of ", "where is "),
     (rf"^(?:the )?(?={_SUPERLATIVE} |standard deviation )", "what is the "),
     (rf"^(?:the )?(?=(?:largest|biggest|smallest) {_LENGTHS}\b)", "what is the "),
