@@ -54,8 +54,10 @@ def run_pytest(arguments: list[str]) -> tuple[int, Counter[str]]:
         The exit status, and the numbers of pytest's last line: ``{"passed": 12, "failed": 1}``.
     """
     command = [sys.executable, "-m", "pytest", *arguments]
+    # Each process, and each program that a test starts, would compile all modules again.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     counts: Counter[str] = Counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         text = b""
         while piece := os.read(process.stdout.fileno(), 4096):
