@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import QEvent
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 from superqt import QCollapsible
 
 HEAD_STYLE = "text-align: left; border: none; outline: none; background: transparent;"
 """superqt's style of the button, without the highlight that napari gives to checked buttons."""
+
+EXPANDED = "▾"
+COLLAPSED = "▸"
 
 
 class Collapsible(QCollapsible):
@@ -23,7 +28,7 @@ class Collapsible(QCollapsible):
     """
 
     def __init__(self, title: str, tooltip: str, content: QWidget) -> None:
-        super().__init__(title, expandedIcon="▾", collapsedIcon="▸")
+        super().__init__(title, expandedIcon=EXPANDED, collapsedIcon=COLLAPSED)
         self._max_height = content.maximumHeight()  # superqt sets it with each change
         empty = self.content()
         self.layout().removeWidget(empty)
@@ -46,6 +51,23 @@ class Collapsible(QCollapsible):
     def collapse(self, animate: bool = False) -> None:
         """Hide the content."""
         super().collapse(animate=False)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Draw the arrows in the colour of the text."""
+        super().showEvent(event)
+        self._draw_arrows()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Draw the arrows again in another theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.StyleChange and self.isVisible():
+            self._draw_arrows()
+
+    def _draw_arrows(self) -> None:
+        """superqt takes the colour of the palette, which has that of the style once polished."""
+        self.toggleButton().ensurePolished()
+        self.setExpandedIcon(EXPANDED)
+        self.setCollapsedIcon(COLLAPSED)
 
     def _on_toggled(self, expanded: bool) -> None:
         self.content().setMaximumHeight(self._max_height)
