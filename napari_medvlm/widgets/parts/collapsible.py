@@ -52,19 +52,19 @@ class Collapsible(QCollapsible):
         """Hide the content."""
         super().collapse(animate=False)
 
-    def showEvent(self, event: QShowEvent | None) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """Draw the arrows in the colour of the text."""
         super().showEvent(event)
         self._draw_arrows()
 
-    def changeEvent(self, event: QEvent | None) -> None:
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
         """Draw the arrows again in another theme."""
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.StyleChange and self.isVisible():
             self._draw_arrows()
 
     def _draw_arrows(self) -> None:
-        """superqt takes the colour of the palette, which has that of the style once polished."""
+        """Take the colour of the palette, which has that of the style once polished."""
         self.toggleButton().ensurePolished()
         self.setExpandedIcon(EXPANDED)
         self.setCollapsedIcon(COLLAPSED)

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from napari_medvlm.widgets.parts.collapsible import Collapsible
 
 
-@pytest.mark.parametrize("first, second", [("white", "black"), ("black", "white")])
+@pytest.mark.parametrize(("first", "second"), [("white", "black"), ("black", "white")])
 def test_the_arrow_has_the_colour_of_the_text_in_each_theme(qtbot, first, second):
     window = QWidget()
     qtbot.addWidget(window)
