@@ -77,6 +77,7 @@ def name_axes(viewer: Viewer) -> None:
     if has_sides(viewer):
         extra = viewer.dims.axis_labels[: max(viewer.dims.ndim - 3, 0)]
         viewer.dims.axis_labels = (*extra, "S", "P", "L")
+        add_panel(viewer.canvas.overlays.axes)
         viewer.canvas.overlays.axes.visible = True
     add_panel(viewer.canvas.overlays.text)
     viewer.canvas.overlays.text.visible = True

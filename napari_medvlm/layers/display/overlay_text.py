@@ -9,7 +9,8 @@ PANEL, TEXT = (0.0, 0.0, 0.0, 0.7), "white"
 
 
 def add_panel(overlay: Any) -> None:
-    """Put a dark panel behind a text overlay of napari, unless it has a color already."""
+    """Put a dark panel behind a text or the axes of napari, unless it has a color already."""
     if overlay.box_color is None:
         overlay.box_color = PANEL
-        overlay.color = TEXT
+        if hasattr(overlay, "color"):
+            overlay.color = TEXT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_medvlm.layers.display.overlay_text import add_panel
 from napari_medvlm.layers.orientation import has_sides
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class ViewLabels:
 
         self._view = view
         bar = view.canvas.overlays.scale_bar
-        self._bar_before = bar.visible, bar.font_size, bar.length
+        self._bar_before = bar.visible, bar.font_size, bar.length, bar.box_color, bar.color
+        add_panel(bar)
         view.canvas.overlays[LENGTH_KEY] = TextOverlay(
             position=bar.position, font_size=8, visible=False
         )
@@ -52,6 +54,8 @@ class ViewLabels:
             view.canvas.overlays[KEY.format(side)] = TextOverlay(
                 position=position, font_size=11, visible=False
             )
+        for key in (LENGTH_KEY, *map(KEY.format, SIDES)):
+            add_panel(view.canvas.overlays[key])
         for event in self._events():
             event.connect(self._show)
         view.scene.camera.events.zoom.connect(self._show_length)
@@ -68,7 +72,7 @@ class ViewLabels:
         self._view.layers.events.inserted.disconnect(self._show)
         overlays = self._view.canvas.overlays
         bar = overlays.scale_bar
-        bar.visible, bar.font_size, bar.length = self._bar_before
+        bar.visible, bar.font_size, bar.length, bar.box_color, bar.color = self._bar_before
         for key in (LENGTH_KEY, *(KEY.format(side) for side in SIDES)):
             overlays.pop(key)
 
@@ -87,7 +91,7 @@ class ViewLabels:
         for side in SIDES:
             overlay = overlays[KEY.format(side)]
             overlay.text = letters.get(side, "")
-            overlay.visible = is_plane
+            overlay.visible = bool(overlay.text)
         if is_narrow and overlays.text.visible and "bottom" in str(overlays.text.position):
             overlays[KEY.format("down")].visible = False  # the text there names the directions
 

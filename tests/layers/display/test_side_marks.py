@@ -52,6 +52,7 @@ def test_the_text_is_white_on_a_dark_panel_unless_the_user_chose_colors(viewer):
     overlay = viewer.canvas.overlays.text
     assert tuple(overlay.box_color)[:3] == (0, 0, 0)
     assert tuple(overlay.color) == (1, 1, 1, 1)
+    assert tuple(viewer.canvas.overlays.axes.box_color)[:3] == (0, 0, 0)
     overlay.box_color, overlay.color = "yellow", "black"
     viewer.dims.point = (3, 0, 0)
     assert tuple(overlay.color) == (0, 0, 0, 1)
