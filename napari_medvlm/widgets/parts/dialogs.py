@@ -8,6 +8,7 @@ from pathlib import Path
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.widgets.parts.buttons import on_click
 
 MASKS = (
@@ -18,6 +19,18 @@ TALKS = "Web page with images (*.html);;Markdown (*.md);;JSON (*.json)"
 PAGES = "Web page with images (*.html)"
 SESSION = "Session (*.json)"
 SESSIONS = f"{SESSION};;Journal (*.jsonl)"
+
+
+def proposed_masks(volume: Volume) -> tuple[str, str]:
+    """The file name to propose for masks of an image, and the filters, that of the name first.
+
+    A DICOM segmentation for a DICOM series, a NIfTI file for any other image.
+    """
+    if not volume.series:
+        return f"{volume.name}_mask.nii.gz", MASKS
+    filters = MASKS.split(";;")
+    filters.sort(key=lambda text: "segmentation" not in text)  # stable
+    return f"{volume.name}_mask.dcm", ";;".join(filters)
 
 
 def ask_where_to_save(parent: QWidget, title: str, name: str, kinds: str) -> Path | None:

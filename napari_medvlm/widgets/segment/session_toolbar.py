@@ -123,8 +123,8 @@ class SessionRow(QWidget):
         session = self._open_session()
         if not session.now.objects:
             raise InvalidPrompt("There is no object to save.", "Add prompts to segment one first.")
-        name = f"{session.volume.name}_mask.nii.gz"
-        path = dialogs.ask_where_to_save(self, "Save masks", name, dialogs.MASKS)
+        name, kinds = dialogs.proposed_masks(session.volume)
+        path = dialogs.ask_where_to_save(self, "Save masks", name, kinds)
         if path is not None:
             in_background(
                 lambda: write_objects(session, path),

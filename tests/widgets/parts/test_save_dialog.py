@@ -1,10 +1,12 @@
 """The ending of a file that is saved follows the filter of the dialog."""
 
+import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.widgets.parts import dialogs
-from napari_medvlm.widgets.parts.dialogs import ask_where_to_save, with_ending
+from napari_medvlm.widgets.parts.dialogs import ask_where_to_save, proposed_masks, with_ending
 
 NIFTI, NRRD, MHA, SEG, LABEL_MAP, RTSTRUCT, STL = dialogs.MASKS.split(";;")
 PROPOSED = "scan_mask.nii.gz"
@@ -34,6 +36,15 @@ PROPOSED = "scan_mask.nii.gz"
 )
 def test_the_chosen_filter_gives_the_ending_unless_another_was_typed(typed, kind, name):
     assert with_ending(typed, PROPOSED, kind, dialogs.MASKS) == name
+
+
+def test_a_segmentation_is_proposed_for_a_dicom_series_and_nifti_for_other_images():
+    data = np.zeros((2, 3, 4), np.uint8)
+    name, kinds = proposed_masks(Volume(data, name="chest", series="1.2.3"))
+    assert name == "chest_mask.dcm"
+    assert kinds.split(";;") == [SEG, NIFTI, NRRD, MHA, LABEL_MAP, RTSTRUCT, STL]
+    assert with_ending(name, name, "", kinds) == name
+    assert proposed_masks(Volume(data, name="chest")) == ("chest_mask.nii.gz", dialogs.MASKS)
 
 
 @pytest.mark.parametrize(
