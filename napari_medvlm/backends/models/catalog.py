@@ -229,9 +229,12 @@ def row_for(backend: str, model: str, kind: str, base: Sequence[str] = ()) -> Ro
     for row in own:
         if any(row.fits(name, kind) for name in (model, *base)):
             return row
+    others = sorted({row.backend for row in rows() if kind in row.kinds} - {backend})
+    remedy = f"Choose one of: {', '.join(row.title for row in own)}."
+    if others:
+        remedy = f"Run it with the backend {' or '.join(others)}: --backend {others[0]}."
     raise BackendUnavailable(
-        f"It is not known how the {kind} model {model} is asked, and how it writes boxes.",
-        f"Choose one of: {', '.join(row.title for row in own)}.",
+        f"It is not known how the {kind} model {model} is asked, and how it writes boxes.", remedy
     )
 
 
