@@ -1,5 +1,6 @@
 """Planted lesions followed: ``python -m benchmarks.followup --resolution 2 --out FILE``.
 
+With ``--seeds 1 2 3``: pairs with other poses, noise and positions (`drawn_pair`).
 Masks of both studies are compared; points are segmented by the embedded backend with the true map
 and with the registered one; and the registration is spoiled on purpose.
 """
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import napari_medvlm as nmv
-from benchmarks.planted_lesions import EXPECTED, PlantedPair, planted_pair
+from benchmarks.planted_lesions import EXPECTED, PlantedPair, drawn_pair, planted_pair
 from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.sessions.followup.followed import FollowUp
 
@@ -82,9 +83,8 @@ def timed(
     return Run(title, result, changes, time.perf_counter() - began)
 
 
-def runs(resolution_mm: int) -> list[Run]:
-    """All follow-ups of the planted pair."""
-    pair = planted_pair(resolution_mm)
+def runs(pair: PlantedPair) -> list[Run]:
+    """All follow-ups of a planted pair."""
     studies = (pair.current, pair.prior, pair.prior_masks)
     done = [
         timed("masks", pair, lambda: nmv.follow(
@@ -114,9 +114,9 @@ def spoiled(pair: PlantedPair) -> dict[str, np.ndarray]:
     return result
 
 
-def report(done: list[Run], resolution_mm: int) -> str:
+def report(done: list[Run], title: str) -> str:
     """Two markdown tables: the runs, then the lesions of those with masks."""
-    lines = [f"## MNI152 at {resolution_mm} mm", "",
+    lines = [f"## {title}", "",
              "| run | named rightly | largest error, points | flagged | pair flagged | s |",
              "| --- | --- | ---: | --- | --- | ---: |"]  # fmt: skip
     for run in done:
@@ -144,8 +144,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--resolution", type=int, default=2)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="*", help="drawn pairs instead")
     args = parser.parse_args()
-    text = report(runs(args.resolution), args.resolution)
+    title = f"MNI152 at {args.resolution} mm"
+    if args.seeds:
+        text = "\n".join(
+            report(runs(drawn_pair(seed, args.resolution)), f"{title}, drawn with seed {seed}")
+            for seed in args.seeds
+        )
+    else:
+        text = report(runs(planted_pair(args.resolution)), title)
     print(text)
     if args.out is not None:
         args.out.write_text(text, encoding="utf-8")

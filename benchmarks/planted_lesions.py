@@ -7,7 +7,7 @@ position, 2 % noise and another gamma.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -78,6 +78,7 @@ def planted_pair(
     noise: float = 0.02,
     gamma: float = 0.8,
     seed: int = 0,
+    blobs: tuple[tuple[Blob, ...], tuple[Blob, ...]] = (PRIOR, CURRENT),
 ) -> PlantedPair:
     """The planted studies; everything follows from the arguments."""
     template, _ = mni_maps(resolution_mm)
@@ -86,10 +87,30 @@ def planted_pair(
     affine_mm[:3, :3] = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
     affine_mm[:3, 3] = shift_mm
     identity = np.eye(4)
-    prior, prior_masks = _study(template, PRIOR, identity, rng, noise, 1.0, "prior")
-    current, current_masks = _study(template, CURRENT, affine_mm, rng, noise, gamma, "current")
+    prior, prior_masks = _study(template, blobs[0], identity, rng, noise, 1.0, "prior")
+    current, current_masks = _study(template, blobs[1], affine_mm, rng, noise, gamma, "current")
     pairing = Pairing(PairingKind.RIGID, affine_mm)
     return PlantedPair(current, prior, prior_masks, current_masks, pairing)
+
+
+def drawn_pair(seed: int, resolution_mm: int = 2) -> PlantedPair:
+    """A pair whose pose, noise and positions of lesions are drawn; it was tuned on by nobody.
+
+    The head is turned by at most 6 degrees and shifted by at most 6 mm along each axis. Lesions
+    move by at most 3 mm, in both studies alike.
+    """
+    rng = np.random.default_rng(seed)
+    degrees, shift_mm = (tuple(rng.uniform(-6, 6, 3).tolist()) for _ in range(2))
+    offsets_mm: dict[str, np.ndarray] = {}
+
+    def moved(blob: Blob) -> Blob:
+        is_pair = blob.name.startswith(("merged", "split"))  # its parts move together
+        name = blob.name.split()[0] if is_pair else blob.name
+        offset = offsets_mm.setdefault(name, rng.uniform(-3, 3, 3))
+        return replace(blob, center_mm=tuple((np.array(blob.center_mm) + offset).tolist()))
+
+    blobs = tuple(map(moved, PRIOR)), tuple(map(moved, CURRENT))
+    return planted_pair(resolution_mm, degrees, shift_mm, seed=seed, blobs=blobs)
 
 
 def _study(
