@@ -180,7 +180,7 @@ def compare(url: str, name: str, rounds: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def told(found: dict[str, dict[str, float]]) -> dict[str, Any]:
+def reported(found: dict[str, dict[str, float]]) -> dict[str, Any]:
     """The figures, and those of each way as a ratio to the server called alone."""
     own = found["alone"]
     ratios = {
@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("--server", nargs=2, help="ADDRESS and MODEL of one that runs already")
     chosen = parser.parse_args()
     if chosen.server:
-        found = told(compare(*chosen.server, chosen.rounds))
+        found = reported(compare(*chosen.server, chosen.rounds))
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "answering.json").write_text(json.dumps(found, indent=1) + "\n")
         return

@@ -108,15 +108,15 @@ def main() -> None:
     walls, cpus = (
         {n: statistics.median(t[k] for t in each) for n, each in times.items()} for k in (0, 1)
     )
-    told = {
+    reported = {
         "cases": given.cases, "repeats": given.repeats, "interactions": given.interactions,
         "processors": os.cpu_count(), "wall_s": walls, "cpu_s": cpus,
         "busy_processors_of_one": cpus[1] / walls[1],
         "times_faster": walls[1] / walls[given.workers], "same": same,
     }  # fmt: skip
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "evaluation_workers.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
-    print(f"{given.workers} workers are {told['times_faster']:.2f} times as fast as one; "
+    (RESULTS / "evaluation_workers.json").write_text(json.dumps(reported, indent=1) + "\n", "utf-8")
+    print(f"{given.workers} workers are {reported['times_faster']:.2f} times as fast as one; "
           f"{'the same' if same else 'OTHER'} results")  # fmt: skip
 
 

@@ -135,10 +135,10 @@ def rounded(value: object) -> object:
     return round(value, 2) if isinstance(value, float) else value
 
 
-def table(told: dict[str, dict[str, dict[str, float]]]) -> str:
+def table(reported: dict[str, dict[str, dict[str, float]]]) -> str:
     """The peaks as a table in Markdown: MiB, and above what was there before in arrays."""
     lines = ["| backend | viewer | worker | shared | together |", "|---|---|---|---|---|"]
-    for name, figures in told.items():
+    for name, figures in reported.items():
         cells = [
             f"{figures['peak'][k]:.0f} ({figures['peak_to_array'][k]:+.1f})"
             for k in ("viewer", "worker", "shared", "together")
@@ -157,7 +157,7 @@ def main() -> None:
     if given.only:
         print(json.dumps(rounded(one_family(given.only, given.model, given.slices))))
         return
-    told = {}
+    reported = {}
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_MEDVLM_HOME"] = folder
         subprocess.run([sys.executable, "-c", MAKE, folder], check=True)
@@ -165,13 +165,13 @@ def main() -> None:
             model = [] if name == "embedded" else ["--model", f"{folder}/{name}"]
             command = ["-m", "benchmarks.memory", "--only", name, "--slices", str(given.slices)]
             done = subprocess.run([sys.executable, *command, *model], check=True, stdout=-1)
-            told[name] = json.loads(done.stdout.splitlines()[-1])
-    print(table(told))
+            reported[name] = json.loads(done.stdout.splitlines()[-1])
+    print(table(reported))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "memory.md").write_text(
-        HEAD.format(array=told[FAMILIES[0]]["array"]) + table(told) + "\n", "utf-8"
+        HEAD.format(array=reported[FAMILIES[0]]["array"]) + table(reported) + "\n", "utf-8"
     )
-    (RESULTS / "memory.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    (RESULTS / "memory.json").write_text(json.dumps(reported, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

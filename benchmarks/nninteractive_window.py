@@ -69,7 +69,7 @@ def main(repeat: int, clicks: int) -> None:
                 print(who, {name: round(value) for name, value in summed([runs[-1]]).items()})
     summary = {who: summed([one for one in runs if one["who"] == who]) for who in WHO}
     RESULTS.mkdir(exist_ok=True)
-    text = told(runs, summary, clicks)
+    text = reported(runs, summary, clicks)
     (RESULTS / "nninteractive-window.md").write_text(text)
     (RESULTS / "nninteractive-window.json").write_text(json.dumps(summary, indent=1) + "\n")
     print(text)
@@ -97,7 +97,7 @@ def summed(runs: list[dict[str, Any]]) -> dict[str, float]:
     return {**medians, "stall": float(np.median(stalls)), "worst": max(stalls)}
 
 
-def told(runs: list[dict[str, Any]], summary: dict[str, Any], clicks: int) -> str:
+def reported(runs: list[dict[str, Any]], summary: dict[str, Any], clicks: int) -> str:
     """The result as Markdown."""
     theirs, ours = summary["theirs"], summary["ours"]
     names = {**PARTS, "stall": "longest stall, median of runs", "worst": "longest stall of all"}

@@ -70,7 +70,7 @@ def _read(path: Path) -> list[LayerData]:
     if refused and not layers:
         raise refused[0]
     for reason in refused:
-        _tell(reason)
+        _notify(reason)
     return layers or [(None,)]  # type: ignore[list-item]  # napari's word for nothing
 
 
@@ -89,7 +89,7 @@ def _objects(path: Path) -> NamedLabels | None:
         named = read_labels(path)
     else:
         return None
-    _tell_notes((*_mismatch_notes(path), *named.notes))
+    _show_notes((*_mismatch_notes(path), *named.notes))
     return named
 
 
@@ -164,7 +164,7 @@ def _spaced(volume: Volume) -> Volume:
         volume = ask_spacing(volume, window) or volume
     from napari_medvlm.layers.volume_notes import unshown_notes
 
-    _tell_notes(unshown_notes(volume))
+    _show_notes(unshown_notes(volume))
     return volume
 
 
@@ -199,14 +199,14 @@ def _mismatch_notes(path: Path) -> tuple[str, ...]:
     return open_image_notes(path, series_volumes(viewer.layers)) if viewer else ()
 
 
-def _tell_notes(notes: Sequence[str]) -> None:
+def _show_notes(notes: Sequence[str]) -> None:
     from napari.utils.notifications import show_warning
 
     if notes:
         show_warning("\n".join(notes))
 
 
-def _tell(error: Exception) -> None:
+def _notify(error: Exception) -> None:
     from napari_medvlm.widgets.runtime.notify import show
 
     show(error)

@@ -114,12 +114,12 @@ def home(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture
-def told(monkeypatch):
+def reported(monkeypatch):
     """What the user is told, errors too."""
-    told = []
+    reported = []
     for name in ("show_info", "show_warning", "show_error"):
-        monkeypatch.setattr(f"napari.utils.notifications.{name}", told.append)
-    return told
+        monkeypatch.setattr(f"napari.utils.notifications.{name}", reported.append)
+    return reported
 
 
 def make_phantom(shape=(24, 40, 44), spacing=(2.0, 1.0, 1.0), degrees=(0, 0, 0), seed=0):

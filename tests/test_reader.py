@@ -153,8 +153,8 @@ def test_labels_of_others_are_written_where_they_stand(tmp_path):
 
 
 def test_a_structure_set_beside_its_series_is_read_with_names_and_colours(tmp_path, monkeypatch):
-    told = []
-    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    reported = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", reported.append)
     uids = {"StudyInstanceUID": generate_uid(), "FrameOfReferenceUID": generate_uid()}
     write_series(tmp_path, DATA, **uids, **PATIENT)
     volume = read_volume(tmp_path)
@@ -165,12 +165,12 @@ def test_a_structure_set_beside_its_series_is_read_with_names_and_colours(tmp_pa
     assert_array_equal(labels_of(layer, volume), DATA > 450)
     assert list(layer.features["object"]) == ["none", "liver"]
     assert_allclose(layer.get_color(1), (0, 1, 0, 1))
-    assert not told
+    assert not reported
     made = dcmread(path)
     made.ROIContourSequence[0].ContourSequence[0].ContourGeometricType = "POINT"
     made.save_as(path)
     _reader.get_reader(str(path))(str(path))
-    assert told == ["1 contour of liver: a single point, left out."]
+    assert reported == ["1 contour of liver: a single point, left out."]
 
 
 def test_the_samples_are_a_brain_and_a_slice():

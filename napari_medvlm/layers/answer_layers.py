@@ -188,7 +188,7 @@ class AnswerLayers:
         """Take everything away."""
         self.viewer.canvas.overlays.text.events.text.disconnect(self._on_text)
         self._story = ""
-        self._tell_story()
+        self._show_story()
         self._evidence.close()
         self._regions.close()
         self._prior.close()
@@ -207,14 +207,14 @@ class AnswerLayers:
             for layer in layers:
                 layer.visible = self._visible
         self._evidence.show(self._explained, visible=self._visible)
-        self._tell_story()
+        self._show_story()
 
     def _on_text(self, _: Any) -> None:
         """Others write where the planes are: the answer is put above it."""
         if self._story and self._visible and self._story not in self._overlay.text:
-            self._tell_story()
+            self._show_story()
 
-    def _tell_story(self) -> None:
+    def _show_story(self) -> None:
         self._overlay.text = "\n".join(
             part for part in (self._story if self._visible else "", describe(self.viewer)) if part
         )

@@ -166,10 +166,10 @@ class RegionBoxes:
         from napari.layers import Shapes
 
         layer = Shapes(ndim=3, name=f"{self.title}: boxes", affine=self.grid.affine)
-        self._tell_chosen("boxes", layer)
+        self._notify_chosen("boxes", layer)
         return layer
 
-    def _tell_chosen(self, role: str, layer: Shapes | Points) -> None:
+    def _notify_chosen(self, role: str, layer: Shapes | Points) -> None:
         layer.selected_data.events.items_changed.connect(lambda _: self._on_selected(role))
 
     def _on_selected(self, role: str) -> None:
@@ -212,7 +212,7 @@ class RegionBoxes:
             canvas_size_limits=(CALLOUT_PX, CALLOUT_PX),
             blending="translucent_no_depth",
         )
-        self._tell_chosen("callouts", layer)
+        self._notify_chosen("callouts", layer)
         return layer
 
     def _on_view(self, _: Any) -> None:

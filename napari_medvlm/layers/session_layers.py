@@ -46,7 +46,7 @@ class SessionLayers:
     ) -> None:
         self.viewer = viewer
         self.session = session
-        self._tell_removed = on_removed
+        self._notify_removed = on_removed
         _clear(viewer, session)
         self.mask = MaskLayer(viewer, session, on_error)
         self.points = PointsLayer(viewer, session, on_error)
@@ -112,7 +112,7 @@ class SessionLayers:
             prompts.removed(layer)
 
     def _on_removed(self, event: Any) -> None:
-        self._tell_removed(event.value)
+        self._notify_removed(event.value)
 
     def _on_view(self, _: Any) -> None:
         self.shapes.follow_view()

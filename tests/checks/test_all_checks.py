@@ -167,7 +167,7 @@ def test_another_place_has_the_same_size_and_is_always_the_same():
     assert elsewhere(whole, volume.grid, "a question") == ()
 
 
-def told(volume):
+def reported(volume):
     return {
         indicator.name for indicator in indicators(volume, Thresholds.load()) if indicator.message
     }
@@ -178,18 +178,18 @@ def test_quality_names_what_is_wrong(home):
     body = (y - 24) ** 2 + (x - 24) ** 2 < 300
     random = np.random.default_rng(0)
     clean = (body * (400 + 6 * x + 4 * y)).astype(float) + random.normal(0, 4, body.shape)
-    assert told(Volume(clean)) == set()
-    assert "noise" in told(Volume(clean + random.normal(0, 200, body.shape)))
+    assert reported(Volume(clean)) == set()
+    assert "noise" in reported(Volume(clean + random.normal(0, 200, body.shape)))
     from scipy.ndimage import gaussian_filter
 
-    assert "blur" in told(Volume(gaussian_filter(clean, (0, 8, 8))))
-    assert "cropping" in told(Volume(clean[:, 12:36, 12:36]))
-    assert "saturation" in told(Volume(np.minimum(clean, 500)))
-    assert "slice_gap" in told(Volume(clean, np.diag([8.0, 1, 1, 1])))
+    assert "blur" in reported(Volume(gaussian_filter(clean, (0, 8, 8))))
+    assert "cropping" in reported(Volume(clean[:, 12:36, 12:36]))
+    assert "saturation" in reported(Volume(np.minimum(clean, 500)))
+    assert "slice_gap" in reported(Volume(clean, np.diag([8.0, 1, 1, 1])))
     shaky = clean * np.where(np.arange(12) % 2, 1, 0.5)[:, None, None]
-    assert "motion" in told(Volume(shaky))
+    assert "motion" in reported(Volume(shaky))
     (home / "quality.yaml").write_text("slice_gap: 9.0\n")
-    assert told(Volume(clean, np.diag([8.0, 1, 1, 1]))) == set()
+    assert reported(Volume(clean, np.diag([8.0, 1, 1, 1]))) == set()
 
 
 def test_noise_around_a_body_is_not_taken_for_the_body(home):
@@ -197,10 +197,10 @@ def test_noise_around_a_body_is_not_taken_for_the_body(home):
     data = np.zeros((12, 40, 40), np.float32)
     data[:, 10:30, 10:30] = 100
     noisy = Volume(data + random.normal(0, 25, data.shape).astype(np.float32))
-    assert told(noisy) == {"noise"}
+    assert reported(noisy) == {"noise"}
     wide = np.full_like(data, 100)
     wide[:, :, :5] = 0
-    assert told(Volume(wide + random.normal(0, 1, data.shape))) == {"cropping"}
+    assert reported(Volume(wide + random.normal(0, 1, data.shape))) == {"cropping"}
 
 
 def asked(volume, backend, runner="inline", **more):

@@ -86,8 +86,10 @@ def test_a_percentage_is_read_where_it_is_a_confidence(text, share):
 def test_texts_are_counted_by_what_they_share():
     assert token_f1("a small nodule", "The small nodule.") == 1
     assert token_f1("small left nodule", "small right nodule") == pytest.approx(2 / 3)
-    told = [CheckedAnswer(t) for t in ("a small nodule", "small nodule", "an effusion", "effusion")]
-    found = clusters(told)
+    reported = [
+        CheckedAnswer(t) for t in ("a small nodule", "small nodule", "an effusion", "effusion")
+    ]
+    found = clusters(reported)
     assert [len(c) for c in found] == [2, 2]
     assert entropy([2, 2]) == pytest.approx(math.log(2))
     assert entropy([4]) == 0

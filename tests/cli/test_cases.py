@@ -19,17 +19,17 @@ def test_cases_counts_what_the_dock_keeps_and_writes_nothing(tmp_path, home):
         book.open_case("a")
         book.change(lambda known: known.done("a", ["a.nii.gz"]).rejected("b", "blurred"))
         (tmp_path / "c.nii.gz").unlink()
-        told = json.loads(CliRunner().invoke(app, arguments).stdout)
+        reported = json.loads(CliRunner().invoke(app, arguments).stdout)
         by_file = json.loads(CliRunner().invoke(app, ["cases", str(book.path), "--json"]).stdout)
-    assert told["status"] == {"new": 1, "in work": 0, "done": 1, "rejected": 1}
-    assert (told["cases"], told["missing"], told["current"]) == (3, ["c"], "a")
-    assert by_file == told
+    assert reported["status"] == {"new": 1, "in work": 0, "done": 1, "rejected": 1}
+    assert (reported["cases"], reported["missing"], reported["current"]) == (3, ["c"], "a")
+    assert by_file == reported
     words = CliRunner().invoke(app, ["cases", str(tmp_path)]).stdout
     assert "1 of 3 done, 1 rejected" in words
     assert "Missing: c" in words
 
 
-def test_cases_tells_what_is_wrong(tmp_path):
+def test_cases_states_what_is_wrong(tmp_path):
     (tmp_path / "x.csv").write_text("a\n")
     done = CliRunner().invoke(app, ["cases", str(tmp_path / "x.csv")])
     assert done.exit_code == 1

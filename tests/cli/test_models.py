@@ -31,14 +31,14 @@ def weights(tmp_path):
     return path
 
 
-def told(*arguments, status=0):
+def reported(*arguments, status=0):
     done = run(app, ["models", *map(str, arguments), "--json"])
     assert done.exit_code == status, done.output
     return json.loads(done.stdout)
 
 
 def test_all_models_are_listed_with_what_a_person_must_know():
-    rows = {row["name"]: row for row in told("list")["models"]}
+    rows = {row["name"]: row for row in reported("list")["models"]}
     row = rows["nnInteractive"]
     assert row["use"] == "not for commercial use"
     assert row["tasks"] == ["segment"]
@@ -52,28 +52,28 @@ def test_all_models_are_listed_with_what_a_person_must_know():
 
 
 def test_a_model_is_added_shown_checked_and_forgotten(weights):
-    added = told("add", weights, "--backend", "vlm", "--name", "ours")
+    added = reported("add", weights, "--backend", "vlm", "--name", "ours")
     assert {"name": "ours", "state": "added", "bytes": 1000}.items() <= added.items()
-    assert told("list")["models"][0] == added == told("show", "ours")
+    assert reported("list")["models"][0] == added == reported("show", "ours")
     shown = run(app, ["models", "show", "ours"]).stdout
     assert str(weights) in shown
     assert "added, 0.0 MB" in shown
-    assert told("verify", "ours", "--files-only") == {
+    assert reported("verify", "ours", "--files-only") == {
         "name": "ours", "whole": True, "wrong": [], "run": None,
     }  # fmt: skip
     weights.write_bytes(b"v" * 1000)
-    wrong = told("verify", "ours", status=1)["wrong"]
+    wrong = reported("verify", "ours", status=1)["wrong"]
     assert wrong == ["sam vit.pth has changed since it was added."]
     done = run(app, ["models", "verify", "ours"])
     assert (done.exit_code, wrong[0] in done.stdout) == (1, True)
-    assert "was removed from the list" in told("remove", "ours")["done"]
+    assert "was removed from the list" in reported("remove", "ours")["done"]
     assert weights.exists()
     done = run(app, ["models", "show", "ours"])
     assert done.exit_code == 1
     assert "There is no model called 'ours'" in done.output
 
 
-def test_mistakes_are_told_in_a_sentence(weights):
+def test_mistakes_are_reported_in_a_sentence(weights):
     for arguments, message in (
         (["add", weights, "--backend", "nobody"], "no backend called nobody"),
         (["add", weights / "not", "--backend", "vlm"], "There is no"),
@@ -91,17 +91,17 @@ def test_mistakes_are_told_in_a_sentence(weights):
 
 def test_what_was_downloaded_is_checked_and_deleted_when_said_so(hub, tmp_path):
     fetch("lab/tiny", lambda fraction, message="": None)
-    assert told("show", "lab/tiny")["state"] == "downloaded"
-    assert told("verify", "lab/tiny", "--files-only")["whole"]
+    assert reported("show", "lab/tiny")["state"] == "downloaded"
+    assert reported("verify", "lab/tiny", "--files-only")["whole"]
     refused = run(app, ["models", "remove", "lab/tiny"], input="n\n")
     assert refused.exit_code == 1
-    assert told("verify", "lab/tiny", "--files-only")["whole"]
-    assert "6.3 MB freed" in told("remove", "lab/tiny", "--yes")["done"]
+    assert reported("verify", "lab/tiny", "--files-only")["whole"]
+    assert "6.3 MB freed" in reported("remove", "lab/tiny", "--yes")["done"]
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
 def test_a_download_prints_one_object_and_no_second_way_is_left(hub, tmp_path):
-    done = told("download", "lab/tiny", "--yes")
+    done = reported("download", "lab/tiny", "--yes")
     assert (done["name"], done["licence"]) == ("lab/tiny", "apache-2.0")
     (found,) = tmp_path.rglob("model.safetensors")
     assert str(found.parent) == done["path"]
@@ -186,5 +186,5 @@ def test_memory_is_that_of_the_parameters(tmp_path):
     from safetensors.torch import save_file
 
     save_file({"a": torch.zeros(3 * 2**20), "b": torch.zeros(2, 2**20)}, tmp_path / "m.safetensors")
-    added = told("add", tmp_path / "m.safetensors", "--backend", "vlm", "--name", "mine")
+    added = reported("add", tmp_path / "m.safetensors", "--backend", "vlm", "--name", "mine")
     assert added["memory_mib"] == 10  # five million numbers of two bytes

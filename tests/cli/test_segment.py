@@ -46,11 +46,11 @@ def test_segment_writes_a_mask_and_one_json_object(scan, tmp_path):
         ],
     )
     assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert told["backend"] == "embedded"
-    assert told["volume_ml"] == pytest.approx(2 * left.sum() / 1000, rel=0.2)
-    assert told["seconds_per_click"] > 0
-    assert np.shape(told["box_mm"]) == (2, 3)
+    reported = json.loads(done.stdout)
+    assert reported["backend"] == "embedded"
+    assert reported["volume_ml"] == pytest.approx(2 * left.sum() / 1000, rel=0.2)
+    assert reported["seconds_per_click"] > 0
+    assert np.shape(reported["box_mm"]) == (2, 3)
     mask = nmv.read_volume(out).data > 0
     assert dice(mask, left) > 0.85
     again = run(app, ["replay", str(session), "--json"])
@@ -112,7 +112,7 @@ def test_replay_writes_the_masks_that_it_computes(scan, tmp_path):
     assert (first == again).all()
 
 
-def test_replay_finds_a_moved_image_when_told_and_refuses_another(scan, tmp_path):
+def test_replay_finds_a_moved_image_when_reported_and_refuses_another(scan, tmp_path):
     path, _ = scan
     session = tmp_path / "session.json"
     run(app, ["segment", str(path), "--point", "12,20,13", "--session", str(session)])
@@ -136,14 +136,14 @@ def foreign(monkeypatch):
     registry._load.cache_clear()
 
 
-def test_replay_with_another_backend_tells_dice_and_volumes(scan, tmp_path, foreign):
+def test_replay_with_another_backend_states_dice_and_volumes(scan, tmp_path, foreign):
     session = tmp_path / "session.json"
     run(app, ["segment", str(scan[0]), "--point", "12,20,13", "--session", str(session)])
     done = run(app, ["replay", str(session), "--backend", "threshold", "--json"])
     assert done.exit_code == 1, done.output
-    told = json.loads(done.stdout)
-    assert told["identical"] is False
-    (entry,) = told["objects"]
+    reported = json.loads(done.stdout)
+    assert reported["identical"] is False
+    (entry,) = reported["objects"]
     assert (entry["backend_recorded"], entry["backend"]) == ("embedded", "threshold")
     assert entry["then_identical"] is True
     assert 0 < entry["dice"] < 1
@@ -182,7 +182,7 @@ def test_the_mask_of_a_dicom_series_goes_back_to_dicom(tmp_path):
         (["--point", "12,20,13", "--out", "nowhere/mask.nii"], "could not be written"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(scan, arguments, message):
+def test_mistakes_are_reported_in_a_sentence(scan, arguments, message):
     done = run(app, ["segment", str(scan[0]), *arguments])
     assert done.exit_code in (1, 2)
     assert message in done.output
@@ -215,7 +215,7 @@ def test_a_gap_in_a_series_can_be_filled(tmp_path):
     assert "filled in linearly" in json.loads(filled.stdout)["notes"][0]
 
 
-def test_ground_tells_where_words_are_and_what_is_not_there(scan, tmp_path):
+def test_ground_states_where_words_are_and_what_is_not_there(scan, tmp_path):
     path, left = scan
     volume = make_phantom()[0]
     nmv.write_mask(tmp_path / "organs.nii.gz", left.astype("u1"), volume)
@@ -223,22 +223,22 @@ def test_ground_tells_where_words_are_and_what_is_not_there(scan, tmp_path):
     organs = str(tmp_path / "organs.nii.gz")
     done = run(app, ["ground", str(path), "liver", "kidney", "--labels", organs, "--json"])
     assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert set(told) == {
+    reported = json.loads(done.stdout)
+    assert set(reported) == {
         *("backend", "seconds", "regions", "not_found", "out", "labels", "notes"),
     }
-    (region,) = told["regions"]
+    (region,) = reported["regions"]
     assert (region["phrase"], region["kind"], region["name"]) == ("liver", "mask", "liver")
     low, high = region["box_mm"]
     center = volume.grid.to_world(np.argwhere(left).mean(0))
     assert (np.array(low) < center).all()
     assert (center < np.array(high)).all()
-    (missing,) = told["not_found"]
+    (missing,) = reported["not_found"]
     assert missing["phrase"] == "kidney"
     assert set(missing) == {"phrase", "best_score", "reason"}
 
 
-def test_ground_tells_in_words_and_refuses_a_range_that_is_none(scan):
+def test_ground_states_in_words_and_refuses_a_range_that_is_none(scan):
     path, _ = scan
     done = run(app, ["ground", str(path), "left hippocampus"])
     assert "not found" in done.stdout
@@ -248,7 +248,7 @@ def test_ground_tells_in_words_and_refuses_a_range_that_is_none(scan):
     assert "no slice" in done.output
 
 
-def test_ask_answers_with_claims_and_tells_what_is_beyond_it(scan, tmp_path):
+def test_ask_answers_with_claims_and_states_what_is_beyond_it(scan, tmp_path):
     path, left = scan
     volume = make_phantom()[0]
     nmv.write_mask(tmp_path / "a.nrrd", left.astype("u1"), volume)
@@ -256,17 +256,17 @@ def test_ask_answers_with_claims_and_tells_what_is_beyond_it(scan, tmp_path):
     asked = ["ask", str(path), "How large is the left kidney?", "--mask", mask, "--json"]
     done = run(app, asked)
     assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert set(told) == {"backend", "answered", "answer", "claims", "images", "seconds"}
-    (claim,) = told["claims"]
+    reported = json.loads(done.stdout)
+    assert set(reported) == {"backend", "answered", "answer", "claims", "images", "seconds"}
+    (claim,) = reported["claims"]
     assert f"{left.sum() * 2 / 1000:.2f} mL" in claim["text"]
     assert claim["regions"][0]["kind"] == "mask"
     assert set(claim["regions"][0]) == {"kind", "box_mm", "source"}
     done = run(app, ["ask", str(path), "What is the prognosis?", "--json"])
     assert done.exit_code == 3
-    told = json.loads(done.stdout)
-    assert told["answered"] is False
-    assert told["reason"]
+    reported = json.loads(done.stdout)
+    assert reported["answered"] is False
+    assert reported["reason"]
 
 
 @pytest.fixture
@@ -290,9 +290,9 @@ def test_the_size_of_voxels_can_be_given(unsized, name):
     asked = [image, "--spacing", "4,0.5,0.25"]
     done = run(app, ["segment", *asked, "--box", "0,4,5:1,16,19", "--out", mask, "--json"])
     assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert told["notes"][-1] == "Voxels of 4 x 0.5 x 0.25 mm, set by hand."
-    assert not any("1 mm" in note for note in told["notes"])
+    reported = json.loads(done.stdout)
+    assert reported["notes"][-1] == "Voxels of 4 x 0.5 x 0.25 mm, set by hand."
+    assert not any("1 mm" in note for note in reported["notes"])
     assert nmv.read_volume(mask).spacing == (4, 0.5, 0.25)
     (found,) = json.loads(run(app, ["measure", *asked, "--mask", mask, "--json"]).stdout)["objects"]
     assert found["volume_ml"] == pytest.approx(found["voxels"] * 4 * 0.5 * 0.25 / 1000)

@@ -11,7 +11,7 @@ def asked_for(asker, number=0):
     asker.card.evidence.pictures.actions()[number].trigger()
 
 
-def test_the_cost_is_told_then_the_map_lies_over_the_picture(scripted):
+def test_the_cost_is_reported_then_the_map_lies_over_the_picture(scripted):
     scripted.asks("What is bright?")
     button = scripted.card.evidence
     assert button.isEnabled()

@@ -74,7 +74,7 @@ def test_the_models_of_a_server_are_fetched_and_one_is_chosen(served, url):
     assert tools.chosen == ("measure",)
 
 
-def test_a_model_that_runs_elsewhere_is_told(served, url, monkeypatch):
+def test_a_model_that_runs_elsewhere_is_reported(served, url, monkeypatch):
     served.dock.server.name.setCurrentIndex(2)
     banner = served.dock.banner
     served.waits(banner.isVisible)
@@ -85,16 +85,16 @@ def test_a_model_that_runs_elsewhere_is_told(served, url, monkeypatch):
     served.waits(lambda: "You allowed it" in banner.text.text())
 
 
-def test_a_server_that_is_down_is_told_and_can_be_asked_again(asker, monkeypatch):
-    told = []
-    monkeypatch.setattr("napari_medvlm.widgets.runtime.notify.show", told.append)
+def test_a_server_that_is_down_is_reported_and_can_be_asked_again(asker, monkeypatch):
+    reported = []
+    monkeypatch.setattr("napari_medvlm.widgets.runtime.notify.show", reported.append)
     choose(asker, "server")
     row = asker.dock.server
     row.address.setText("http://127.0.0.1:9/v1")
     row.fetch.click()
     assert not row.fetch.isEnabled()
     asker.waits(row.fetch.isEnabled)
-    assert "127.0.0.1:9" in str(told[0])
+    assert "127.0.0.1:9" in str(reported[0])
     assert row.model == "http://127.0.0.1:9/v1"
 
 
@@ -110,12 +110,12 @@ def test_a_conversation_is_exported(scripted, monkeypatch, tmp_path):
         assert "What is bright?" in written.read_text("utf-8")
 
 
-def test_an_export_that_fails_is_told(scripted, monkeypatch, tmp_path):
+def test_an_export_that_fails_is_reported(scripted, monkeypatch, tmp_path):
     scripted.asks("What is bright?")
-    told = []
-    monkeypatch.setattr("napari_medvlm.widgets.runtime.threads.show", told.append)
+    reported = []
+    monkeypatch.setattr("napari_medvlm.widgets.runtime.threads.show", reported.append)
     path = tmp_path / "no" / "talk.md"
     monkeypatch.setattr(ask_module, "ask_where_to_save", lambda *_: path)
     scripted.dock.conversations.export.click()
-    scripted.waits(lambda: bool(told))
-    assert "talk.md could not be written" in str(told[0])
+    scripted.waits(lambda: bool(reported))
+    assert "talk.md could not be written" in str(reported[0])

@@ -139,7 +139,7 @@ def test_conversations_are_brought_back(scripted):
     assert len(scripted.exchanges) == 2
 
 
-def test_damaged_records_of_a_conversation_are_reported(scripted, told):
+def test_damaged_records_of_a_conversation_are_reported(scripted, reported):
     scripted.asks("What is bright?")
     scripted.asks("What is dark?")
     dock = scripted.dock
@@ -152,7 +152,7 @@ def test_damaged_records_of_a_conversation_are_reported(scripted, told):
     dock._open(layer)
     scripted.waits(lambda: dock.session is not None and dock.resume._offered != ())
     dock.resume.resume.click()
-    scripted.waits(lambda: any("1 record is damaged" in text for text in told))
+    scripted.waits(lambda: any("1 record is damaged" in text for text in reported))
 
 
 def test_objects_are_offered_and_can_be_left_out(asker):
@@ -186,12 +186,12 @@ def test_what_a_tool_did_is_a_step_and_a_layer(scripted):
 
 
 def test_nothing_is_asked_without_words(asker, monkeypatch):
-    told = []
+    reported = []
     monkeypatch.setattr(
-        "napari_medvlm.widgets.runtime.notify.show", lambda error: told.append(str(error))
+        "napari_medvlm.widgets.runtime.notify.show", lambda error: reported.append(str(error))
     )
     asker.dock.run.run.click()
-    assert told == ["The question is empty. Type a question or choose one from Templates."]
+    assert reported == ["The question is empty. Type a question or choose one from Templates."]
 
 
 def test_what_cannot_be_asked_stays_in_the_box(scripted):
@@ -227,13 +227,13 @@ def test_the_answers_of_a_report_are_a_conversation_whose_sentences_lead_to_thei
     volume = replace(make_phantom()[0], series="1.2.3")
     asker = open_ask(volume)
     box = nmv.Box.at_index(volume, (8, 10, 8), (16, 30, 20))
-    told = [
+    reported = [
         Evaluation("What is bright?", "Two ellipsoids.", (), None, None, "vlm a"),
         Evaluation("What is bright?", "One is on the left.", (box,), None, None, "vlm a"),
     ]
-    bring_in(asker.viewer, {"1.2.4"}, told)
+    bring_in(asker.viewer, {"1.2.4"}, reported)
     assert len(asker.dock.session.conversations) == 1
-    bring_in(asker.viewer, {"1.2.3"}, told)
+    bring_in(asker.viewer, {"1.2.3"}, reported)
     asker.waits(lambda: len(asker.exchanges) == 1)
     asker.sees_all()
     asker.waits(lambda: asker.last.id in asker.dock.reading.transcript.cards)

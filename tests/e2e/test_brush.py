@@ -35,7 +35,7 @@ def drawn(person):
     return np.asarray(person.layer("mask").data)
 
 
-def test_a_stroke_is_an_edit_that_is_undone_and_kept_by_the_next_prediction(person, told):
+def test_a_stroke_is_an_edit_that_is_undone_and_kept_by_the_next_prediction(person, reported):
     person.dock.tools.choose(Tool.POINT)
     person.clicks(LEFT)
     person.waits_for_mask()
@@ -57,7 +57,7 @@ def test_a_stroke_is_an_edit_that_is_undone_and_kept_by_the_next_prediction(pers
     person.waits_for_mask()
     assert person.session.mask[painted & ~before].all()
     assert person.sees(CORNER) == 1
-    person.waits(lambda: EDITS_STAY in told)
+    person.waits(lambda: EDITS_STAY in reported)
 
 
 def test_negative_erases_and_ctrl_z_takes_it_back(person):

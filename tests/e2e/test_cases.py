@@ -59,7 +59,7 @@ class Worker:
 
 
 @pytest.fixture
-def open_cases(make_napari_viewer, qtbot, told):
+def open_cases(make_napari_viewer, qtbot, reported):
     made = []
 
     def open_cases():
@@ -85,7 +85,9 @@ def images(tmp_path):
     return tmp_path
 
 
-def test_cases_are_worked_through_one_after_the_other(open_cases, images, told, tmp_path_factory):
+def test_cases_are_worked_through_one_after_the_other(
+    open_cases, images, reported, tmp_path_factory
+):
     worker, out = open_cases(), tmp_path_factory.mktemp("out")
     worker.opens(images)
     worker.dock._on_results_folder(str(out), MaskFormat.NIFTI)
@@ -122,7 +124,7 @@ def test_cases_are_worked_through_one_after_the_other(open_cases, images, told, 
     cases_commands.next_case(worker.viewer)
     worker.waits_for("c")
     worker.dock.next.click()
-    worker.waits(lambda: any("last case" in str(text) for text in told))
+    worker.waits(lambda: any("last case" in str(text) for text in reported))
 
 
 def test_leaving_a_case_in_the_middle_loses_nothing(open_cases, images):
@@ -189,32 +191,32 @@ def test_time_counts_while_the_window_is_active_and_the_case_open(open_cases, im
     assert [case.seconds for case in worker.list.cases[1:]] == [0, 0]
 
 
-def test_a_file_that_is_gone_is_told(open_cases, images, told):
+def test_a_file_that_is_gone_is_reported(open_cases, images, reported):
     worker = open_cases()
     (images / "list.csv").write_text("path\na.nrrd\ngone.nrrd\n")
     worker.opens(images / "list.csv")
     worker.waits(lambda: worker.rows()[1] == ("gone", "new", "file is missing"))
     assert worker.dock.cases.summary.text() == "0 of 2 done; 1 file is missing"
     worker.dock.cases.activated.emit("gone")
-    worker.waits(lambda: any("gone is not there any more" in str(text) for text in told))
+    worker.waits(lambda: any("gone is not there any more" in str(text) for text in reported))
     assert worker.list["gone"].status is Status.NEW
 
 
-def test_without_an_open_case_done_and_reject_say_so(open_cases, images, told):
+def test_without_an_open_case_done_and_reject_say_so(open_cases, images, reported):
     worker = open_cases()
     cases_commands.case_done(worker.viewer)
-    assert "No case list is open" in str(told[-1])
+    assert "No case list is open" in str(reported[-1])
     worker.opens(images)
     cases_commands.reject_case(worker.viewer)
-    assert "No case is open" in str(told[-1])
+    assert "No case is open" in str(reported[-1])
     assert not worker.dock.done.isEnabled()
 
 
-def test_what_the_pacs_dock_found_is_a_list(open_cases, tmp_path, told):
+def test_what_the_pacs_dock_found_is_a_list(open_cases, tmp_path, reported):
     make(tmp_path / "ct")
     worker = open_cases()
     worker.dock.pacs.click()
-    worker.waits(lambda: any("lists no studies" in str(text) for text in told))
+    worker.waits(lambda: any("lists no studies" in str(text) for text in reported))
     pacs = commands.named_dock(worker.viewer, "PACS")
     pacs.servers.add_folder(tmp_path)
     pacs.filters.search.click()

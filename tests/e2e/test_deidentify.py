@@ -21,8 +21,8 @@ def dock(make_napari_viewer, qtbot):
 
 
 def test_a_series_is_written_without_its_patient(dock, qtbot, tmp_path, monkeypatch):
-    told = []
-    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    reported = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", reported.append)
     who = {
         **PATIENT,
         "PatientName": "Quxley^Zebulon",
@@ -49,4 +49,4 @@ def test_a_series_is_written_without_its_patient(dock, qtbot, tmp_path, monkeypa
     made = pydicom.dcmread(next(out.iterdir()))
     assert (made.PatientIdentityRemoved, made.SeriesDescription) == ("YES", "AX")
     assert "Quxley" not in str(made)
-    assert "3 files have no statement on burned-in text" in told[0]
+    assert "3 files have no statement on burned-in text" in reported[0]

@@ -189,7 +189,7 @@ def test_an_oblique_object_follows_clicks_also_while_it_is_hidden(open_dock, qtb
     dock.close_dock()
 
 
-def test_labels_without_voxels_are_told(viewer, panel, qtbot):
+def test_labels_without_voxels_are_reported(viewer, panel, qtbot):
     layer = viewer.add_labels(np.zeros((4, 5, 6), np.uint8), name="empty")
     qtbot.waitUntil(lambda: "No label is selected" in panel.note.text(), timeout=WAIT_MS)
     layer.data_setitem((np.array([1]), np.array([2]), np.array([3])), 7)

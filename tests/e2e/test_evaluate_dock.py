@@ -110,8 +110,8 @@ def test_the_curve_grows_to_what_the_command_line_finds(
     qtbot.waitUntil(lambda: not ready.job.busy, timeout=WAIT_MS)
     rows = parquet.read_table(tmp_path / "out" / "results.parquet").to_pylist()
     assert [row["dice"] for row in rows] == wanted.dice
-    told = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert told["structures"]["label 1"]["dice"] == wanted.dice
+    reported = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert reported["structures"]["label 1"]["dice"] == wanted.dice
     settings = json.loads((tmp_path / "out" / "run.json").read_text())
     assert settings["plan"]["seed"] == PLAN.seed
 
@@ -171,12 +171,12 @@ def test_it_begins_with_a_box_and_can_be_stopped(viewer, dock, ready, qtbot):
     assert [s.prompt for s in ready.steps] == ["point"]
 
 
-def test_what_is_missing_is_told(dock, monkeypatch):
-    told = []
-    monkeypatch.setattr("napari_medvlm.widgets.runtime.notify.show", told.append)
+def test_what_is_missing_is_reported(dock, monkeypatch):
+    reported = []
+    monkeypatch.setattr("napari_medvlm.widgets.runtime.notify.show", reported.append)
     dock.case.run_button.click()
     dock.folder.run_button.click()
-    assert [type(e).__name__ for e in told] == ["InvalidImage", "InvalidReference"]
+    assert [type(e).__name__ for e in reported] == ["InvalidImage", "InvalidReference"]
     assert not dock.folder.report_button.isEnabled()
 
 
@@ -225,11 +225,11 @@ def test_a_folder_is_stopped_gone_on_with_and_its_worst_case_opened(
     segment.close_dock()
 
 
-def test_a_run_folder_in_use_is_told_and_one_that_was_cancelled_is_awaited(
+def test_a_run_folder_in_use_is_reported_and_one_that_was_cancelled_is_awaited(
     dock, pairs, qtbot, tmp_path, monkeypatch
 ):
-    told = []
-    monkeypatch.setattr("napari_medvlm.widgets.runtime.threads.show", told.append)
+    reported = []
+    monkeypatch.setattr("napari_medvlm.widgets.runtime.threads.show", reported.append)
     panel, out = dock.folder, tmp_path / "run"
     use(dock.form, Plan(interactions=1))
     panel.images.set_path(pairs[0] / "images")
@@ -237,15 +237,15 @@ def test_a_run_folder_in_use_is_told_and_one_that_was_cancelled_is_awaited(
     panel.out.set_path(out)
     with alone_in(out):
         panel.run_button.click()
-        qtbot.waitUntil(lambda: bool(told) and not panel.job.busy, timeout=WAIT_MS)
-    assert "Another run is writing to" in told[0].message
+        qtbot.waitUntil(lambda: bool(reported) and not panel.job.busy, timeout=WAIT_MS)
+    assert "Another run is writing to" in reported[0].message
     qtbot.waitUntil(lambda: "Wait until it has ended" in panel.text.text(), timeout=WAIT_MS)
     panel.run_button.click()
     qtbot.waitUntil((out / "run.json").exists, timeout=WAIT_MS)
     panel.job.cancel_button.click()
     panel.run_button.click()  # while the workers of the first still end
     qtbot.waitUntil(panel.report_button.isEnabled, timeout=WAIT_MS)
-    assert all(isinstance(one, Cancelled) for one in told[1:])
+    assert all(isinstance(one, Cancelled) for one in reported[1:])
 
 
 def test_a_truth_that_is_opened_is_chosen_also_where_other_labels_are(viewer, dock, pairs, qtbot):

@@ -44,6 +44,6 @@ def test_the_window_shows_image_truth_and_the_masks_again(make_napari_viewer, qt
         dock.close_dock()
 
 
-def test_what_is_not_in_the_run_is_told(make_napari_viewer, evaluated):
+def test_what_is_not_in_the_run_is_reported(make_napari_viewer, evaluated):
     with pytest.raises(SessionFileError, match="no case"):
         show_case(make_napari_viewer(), evaluated[0], "nobody", "Left blob")

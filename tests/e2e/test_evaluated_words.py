@@ -85,7 +85,7 @@ def test_words_that_differ_are_not_called_wrong(make_napari_viewer, tmp_path):
     assert "different text, F1 0.500" in panel.text()
 
 
-def test_what_is_not_there_is_told(make_napari_viewer, grounded):
+def test_what_is_not_there_is_reported(make_napari_viewer, grounded):
     viewer = make_napari_viewer()
     with pytest.raises(SessionFileError, match="no case 'nobody'"):
         show(viewer, grounded, "nobody")

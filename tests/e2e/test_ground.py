@@ -148,14 +148,14 @@ def test_every_control_fits_beside_another_dock_on_a_small_screen(asker):
     assert asker.dock.body.minimumSizeHint().width() <= 440
 
 
-def test_nothing_to_look_for_is_told_in_a_sentence(asker, monkeypatch):
-    told = []
+def test_nothing_to_look_for_is_reported_in_a_sentence(asker, monkeypatch):
+    reported = []
     monkeypatch.setattr(
-        "napari_medvlm.widgets.runtime.notify.show", lambda error: told.append(str(error))
+        "napari_medvlm.widgets.runtime.notify.show", lambda error: reported.append(str(error))
     )
     asker.dock.phrases.set_phrases([])
     asker.dock.run.run.click()
-    assert told == ["There is no phrase to find. Enter one phrase per line."]
+    assert reported == ["There is no phrase to find. Enter one phrase per line."]
 
 
 def test_what_was_found_is_on_the_disk(asker, home):

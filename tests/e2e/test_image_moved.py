@@ -8,7 +8,7 @@ from tests.conftest import make_phantom
 from tests.e2e.conftest import LEFT, RIGHT
 
 
-def test_image_masks_and_prompts_stay_together_whatever_layer_is_moved(person, told):
+def test_image_masks_and_prompts_stay_together_whatever_layer_is_moved(person, reported):
     person.dock.tools.choose(Tool.POINT)
     person.clicks(LEFT)
     person.waits_for_mask()
@@ -20,7 +20,7 @@ def test_image_masks_and_prompts_stay_together_whatever_layer_is_moved(person, t
         layer.scale = np.array(layer.scale) * 2
     for layer, corner in zip(layers, corners, strict=True):
         np.testing.assert_allclose(layer.extent.world, corner)
-    assert len([text for text in told if "stays at its position" in text]) == 1
+    assert len([text for text in reported if "stays at its position" in text]) == 1
     person.dock.new_object()
     person.clicks(RIGHT)
     person.waits_for_mask()

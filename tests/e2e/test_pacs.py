@@ -62,7 +62,7 @@ class Doctor:
 
 
 @pytest.fixture
-def doctor(make_napari_viewer, qtbot, told):
+def doctor(make_napari_viewer, qtbot, reported):
     viewer = make_napari_viewer(show=True)
     _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "PACS")
     yield Doctor(viewer, dock, qtbot)
@@ -77,7 +77,7 @@ def at_pacs(doctor, signed_in):
 
 
 def test_a_series_is_found_segmented_and_pushed_and_comes_back(
-    at_pacs, signed_in, tmp_path, told, monkeypatch
+    at_pacs, signed_in, tmp_path, reported, monkeypatch
 ):
     make(tmp_path, "oblique")
     signed_in.put(tmp_path)
@@ -100,12 +100,12 @@ def test_a_series_is_found_segmented_and_pushed_and_comes_back(
     report = tmp_path / "report.dcm"
     monkeypatch.setattr("napari_medvlm.widgets.parts.dialogs.ask_where_to_save", lambda *_: report)
     segment.findChild(MeasurePanel).export_report()
-    at_pacs.waits(lambda: any("Saved: report.dcm" in text for text in told))
+    at_pacs.waits(lambda: any("Saved: report.dcm" in text for text in reported))
     assert [e.sentence for e in read_evaluations(report)] == ["Found: left kidney."]
     at_pacs.dock.push.click()
     at_pacs.presses("Push", "also includes 1 finding or answer")
     sent = "Sent to Orthanc as SEG, SR and RTSTRUCT: left kidney."
-    at_pacs.waits(lambda: any(sent in text for text in told))
+    at_pacs.waits(lambda: any(sent in text for text in reported))
     at_pacs.searches()
     found = at_pacs.unfolds()
     back = at_pacs.loads(found["SEG"])
@@ -138,11 +138,11 @@ def test_the_server_is_there_the_next_time(at_pacs, signed_in):
     assert again.servers.url == signed_in.url
 
 
-def test_it_asks_to_sign_in_and_then_knows(doctor, orthanc, kept_logins, told):
+def test_it_asks_to_sign_in_and_then_knows(doctor, orthanc, kept_logins, reported):
     dock = doctor.dock
     dock.servers.add_server("Orthanc", orthanc.url)
     dock.filters.search.click()
-    doctor.waits(lambda: any("Sign in" in text for text in told))
+    doctor.waits(lambda: any("Sign in" in text for text in reported))
     doctor.waits_for_work()
     dock.servers.sign_in.click()
     doctor.waits(QApplication.activeModalWidget)
@@ -164,7 +164,7 @@ def test_a_folder_is_searched_the_same_way(doctor, tmp_path):
     assert layer.metadata["medvlm"]["volume"].shape == (12, 24, 28)
 
 
-def test_cancel_leaves_nothing(at_pacs, signed_in, tmp_path, home, told):
+def test_cancel_leaves_nothing(at_pacs, signed_in, tmp_path, home, reported):
     make(tmp_path)
     signed_in.put(tmp_path)
     at_pacs.searches()
@@ -175,7 +175,7 @@ def test_cancel_leaves_nothing(at_pacs, signed_in, tmp_path, home, told):
     at_pacs.waits(lambda: QThreadPool.globalInstance().activeThreadCount() == 0)
     assert not at_pacs.viewer.layers
     assert not list(home.glob("pacs/*"))
-    assert not told
+    assert not reported
 
 
 def test_a_missing_slice_is_asked_about(at_pacs, signed_in, tmp_path, monkeypatch):
@@ -189,12 +189,12 @@ def test_a_missing_slice_is_asked_about(at_pacs, signed_in, tmp_path, monkeypatc
     assert layer.metadata["medvlm"]["volume"].shape == (12, 24, 28)
 
 
-def test_nothing_to_push_is_told(at_pacs, told):
+def test_nothing_to_push_is_reported(at_pacs, reported):
     at_pacs.dock.push.click()
-    assert any("Segment an image in the Segment dock" in text for text in told)
+    assert any("Segment an image in the Segment dock" in text for text in reported)
 
 
-def test_a_date_that_is_none_is_told(at_pacs, told):
+def test_a_date_that_is_none_is_reported(at_pacs, reported):
     at_pacs.dock.filters.first.setText("yesterday")
     at_pacs.dock.filters.search.click()
-    assert "'yesterday' is not a date. Use the format 2026-01-31." in told
+    assert "'yesterday' is not a date. Use the format 2026-01-31." in reported

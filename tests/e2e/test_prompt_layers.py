@@ -212,14 +212,14 @@ def test_quick_strokes_are_all_whole(person):
     assert across.max() >= 17
 
 
-def test_a_click_in_3d_which_has_no_depth_is_told_and_says_nothing(person, told):
+def test_a_click_in_3d_which_has_no_depth_is_reported_and_says_nothing(person, reported):
     person.dock.tools.choose(Tool.POINT)
     person.clicks(LEFT)
     person.waits_for_mask()
     show_3d(person.viewer)
     canvas = person.viewer.window._qt_viewer.canvas.native
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
-    assert "no depth" in told[0]
+    assert "no depth" in reported[0]
     person.waits_for_mask()
     assert len(prompts(person)) == len(person.layer("points").data) == 1
 

@@ -116,13 +116,13 @@ def test_who_takes_all_layers_away_at_once_keeps_the_prompts(person):
     assert len(ledger.now.objects[1].prompts) == 1
 
 
-def test_a_click_outside_the_image_is_told_and_taken_back(person, monkeypatch):
-    told = []
-    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+def test_a_click_outside_the_image_is_reported_and_taken_back(person, monkeypatch):
+    reported = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", reported.append)
     person.dock.tools.choose(Tool.POINT)
     person.clicks((12, -5, 20))
     person.waits(lambda: len(person.layer("points").data) == 0)
-    assert "outside the image" in told[0]
+    assert "outside the image" in reported[0]
     assert not person.session.now.objects
 
 
@@ -135,8 +135,8 @@ def test_quick_clicks_are_one_prompt_each(person):
     person.clicks_at_once(RIGHT, (12, 17, 33))
     person.waits_for_mask()
     entries = [r for r in person.session.ledger.records if r.record == "entry"]
-    told = [event.event for entry in entries for event in entry.events]
-    assert (told.count("prompt_added"), told.count("prompt_removed")) == (5, 0)
+    reported = [event.event for entry in entries for event in entry.events]
+    assert (reported.count("prompt_added"), reported.count("prompt_removed")) == (5, 0)
     assert [len(live.prompts) for live in person.session.now.objects.values()] == [3, 2]
 
 
@@ -188,34 +188,34 @@ def test_the_next_day_the_session_is_offered_and_comes_back(open_dock):
     assert second.dock.resume.isHidden()
 
 
-def test_a_session_of_another_image_is_told_and_changes_nothing(person, foreign, told):
+def test_a_session_of_another_image_is_reported_and_changes_nothing(person, foreign, reported):
     other = make_phantom(seed=1)[0]
     with nmv.SegmentationSession(other, "threshold", "inline") as session:
         session.add(nmv.Point.at_index(other, LEFT))
     before = person.session
     person.dock.row.opened.emit(session.ledger)
-    assert "another image" in told[0]
+    assert "another image" in reported[0]
     assert person.session is before
     assert person.dock.backend.name == before.backend == "embedded"
 
 
-def test_an_image_that_cannot_be_worked_on_is_told_and_the_tools_stay_off(
+def test_an_image_that_cannot_be_worked_on_is_reported_and_the_tools_stay_off(
     make_napari_viewer, qtbot, monkeypatch
 ):
-    told = []
-    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    reported = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", reported.append)
     viewer = make_napari_viewer()
     viewer.add_image(np.ones((4, 5, 6)), name="blank")
     _, dock = viewer.window.add_plugin_dock_widget("napari-medvlm", "Segment")
-    qtbot.waitUntil(lambda: bool(told), timeout=300_000)
-    assert "same value" in told[0]
+    qtbot.waitUntil(lambda: bool(reported), timeout=300_000)
+    assert "same value" in reported[0]
     assert dock.session is None
     dock.tools.choose(Tool.POINT)
     assert dock.tools.tool is Tool.LOOK
     viewer.add_image(np.zeros((2, 3, 4, 5)), name="four axes")
     dock.image.setCurrentIndex(1)
-    qtbot.waitUntil(lambda: len(told) > 1, timeout=300_000)
-    assert "Split Stack" in told[1]
+    qtbot.waitUntil(lambda: len(reported) > 1, timeout=300_000)
+    assert "Split Stack" in reported[1]
     dock.close_dock()
 
 

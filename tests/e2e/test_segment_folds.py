@@ -33,9 +33,9 @@ def oblique(open_dock):
     return person
 
 
-def test_a_name_becomes_an_object_and_what_is_not_there_is_told(person, monkeypatch):
-    told = []
-    monkeypatch.setattr(by_name, "show_message", told.append)
+def test_a_name_becomes_an_object_and_what_is_not_there_is_reported(person, monkeypatch):
+    reported = []
+    monkeypatch.setattr(by_name, "show_message", reported.append)
     volume, left, _ = make_phantom()
     named = NamedLabels(left.astype(np.uint8), volume.grid, {1: "liver"}, "organs")
     person.viewer.add_layer(Layer.create(*labels_data(named)))
@@ -43,14 +43,14 @@ def test_a_name_becomes_an_object_and_what_is_not_there_is_told(person, monkeypa
     person.dock.folds.folds[NAMES].expand()
     names.edit.setText("liver; spleen")
     names.edit.returnPressed.emit()
-    person.waits(lambda: bool(told) and not names.run.cancel.isEnabled())
+    person.waits(lambda: bool(reported) and not names.run.cancel.isEnabled())
     person.waits_for_mask()
     (live,) = person.session.now.objects.values()
     assert live.info.name == "liver"
     np.testing.assert_array_equal(person.session.mask_of(1), left)
     (added,) = [e for e in person.session.ledger.entries[-1].events if hasattr(e, "origin")]
     assert added.origin == "liver, found by embedded"
-    assert "spleen was not found" in told[0]
+    assert "spleen was not found" in reported[0]
 
 
 def test_names_are_completed_as_the_chosen_model_knows_them(person):
@@ -149,13 +149,13 @@ def test_recist_lines_are_seen_on_the_object_and_keep_their_length(oblique):
     assert panel.rulers_drawn[0].length_mm == pytest.approx(found.longest_mm, abs=1e-3)
 
 
-def test_a_line_tells_its_millimetres_while_it_is_drawn(oblique):
+def test_a_line_states_its_millimetres_while_it_is_drawn(oblique):
     panel = oblique.dock.folds.measure
     oblique.dock.folds.folds[MEASURE].expand()
     panel.draw("add_line")
-    told = []
+    reported = []
     oblique.layer("rulers").events.features.connect(
-        lambda: told.append(list(oblique.layer("rulers").features["label"]))
+        lambda: reported.append(list(oblique.layer("rulers").features["label"]))
     )
     path = [(12, 10, 10), (12, 15, 15), (12, 20, 18), (12, 25, 20)]
     flat = [oblique.world(zyx) for zyx in path]
@@ -168,7 +168,7 @@ def test_a_line_tells_its_millimetres_while_it_is_drawn(oblique):
     assert ruler.length_mm == pytest.approx(length, abs=1.5)
     assert oblique.layer("rulers").features["label"][0] == f"{ruler.length_mm:.1f} mm"
     assert ruler.name == "Distance 1"
-    assert len({tuple(t) for t in told}) > 1
+    assert len({tuple(t) for t in reported}) > 1
 
 
 def test_three_places_are_an_angle_in_degrees(oblique):
@@ -182,7 +182,7 @@ def test_three_places_are_an_angle_in_degrees(oblique):
     lines.close()
 
 
-def test_the_least_certain_slice_is_told(person, monkeypatch):
+def test_the_least_certain_slice_is_reported(person, monkeypatch):
     scored = Mask(
         np.ones((2, 2, 2), bool), (0, 0, 0), (24, 40, 44), 0.8, {(0, 44): 0.9, (0, 45): 0.612}
     )

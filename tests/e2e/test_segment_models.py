@@ -122,11 +122,11 @@ def is_answered(person):
 
 
 def test_opening_every_dock_calls_nobody_and_a_models_work_loads_no_torch_here(models):
-    told = json.loads(ran(EVERY_DOCK, models["sam"]).splitlines()[-1])
-    assert {"Segment", "Ground", "Ask"} <= set(told["docks"])
-    assert told["called"] == []
-    assert told["loaded"] == []
-    assert told["voxels"] > 0
+    reported = json.loads(ran(EVERY_DOCK, models["sam"]).splitlines()[-1])
+    assert {"Segment", "Ground", "Ask"} <= set(reported["docks"])
+    assert reported["called"] == []
+    assert reported["loaded"] == []
+    assert reported["voxels"] > 0
 
 
 def test_clicks_undo_a_killed_worker_and_another_image(open_dock, models, backend):
@@ -186,7 +186,7 @@ def test_the_commands_segment_and_replay_and_print_nothing_but_json(models, back
     assert again["objects"][0]["backend"] == backend
 
 
-def test_a_wrong_path_is_told_once_with_what_to_do(tmp_path):
+def test_a_wrong_path_is_reported_once_with_what_to_do(tmp_path):
     image = tmp_path / "scan.nii.gz"
     sitk.WriteImage(sitk.GetImageFromArray(make_phantom()[0].data), str(image))
     named = "--backend", "sam", "--model", str(tmp_path / "no.pth"), "--point", "12,20,13"

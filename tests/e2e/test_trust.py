@@ -76,14 +76,14 @@ def test_an_answer_is_checked_beside_its_card(open_with):
     assert panel.total.text().startswith("Total: 8 model calls")
     presses(panel.run)
     asker.waits(lambda: not panel.pending)
-    told = texts(panel)
-    assert told["resampling"] == ""
-    assert told["negation twin"].startswith("✓ passed")
-    assert told["blanked evidence"].startswith("⚠ flagged: Does not depend on the image")
-    assert told["blank image"].startswith("⚠ flagged: Does not depend on the image")
+    reported = texts(panel)
+    assert reported["resampling"] == ""
+    assert reported["negation twin"].startswith("✓ passed")
+    assert reported["blanked evidence"].startswith("⚠ flagged: Does not depend on the image")
+    assert reported["blank image"].startswith("⚠ flagged: Does not depend on the image")
     assert fold.text() == "Checks: ⚠ changed views, blanked evidence, blank image"
     asker.sees_all()
-    assert texts(asker.card.findChild(TrustFold).panel) == told  # the refreshed card keeps them
+    assert texts(asker.card.findChild(TrustFold).panel) == reported  # the refreshed card keeps them
     records = [r for r in asker.dock.session.ledger.records if isinstance(r, Checked)]
     assert [r.result.check for r in records][-3:] == [
         "blanked evidence",
@@ -107,8 +107,10 @@ def test_another_image_takes_the_place_of_the_one_that_was_asked_about(open_with
         row.switch.setChecked(name == "image swap")
     presses(panel.run)
     asker.waits(lambda: not panel.pending)
-    told = texts(panel)["image swap"]
-    assert told.startswith("⚠ flagged: For the other image, without a spot, the answer is the same")
+    reported = texts(panel)["image swap"]
+    assert reported.startswith(
+        "⚠ flagged: For the other image, without a spot, the answer is the same"
+    )
 
 
 def test_checks_are_cancelled_and_what_was_found_stays(open_with):
@@ -120,10 +122,10 @@ def test_checks_are_cancelled_and_what_was_found_stays(open_with):
     presses(panel.cancel)
     asker.waits(lambda: not panel.pending)
     assert panel.run.isEnabled()
-    told = texts(panel)
-    assert told["form"].startswith("✓")
-    assert told["blank image"] == ""
-    assert not any(text.startswith("…") for text in told.values())
+    reported = texts(panel)
+    assert reported["form"].startswith("✓")
+    assert reported["blank image"] == ""
+    assert not any(text.startswith("…") for text in reported.values())
     asks(asker, "truthful")  # the worker lives
     assert asker.last.answer.choice == "yes"
 
@@ -151,14 +153,14 @@ def test_a_region_is_checked_beside_its_row(open_with):
     panel = opens(asker, dock.trust)
     presses(panel.run)
     asker.waits(lambda: not panel.pending)
-    told = texts(panel)
+    reported = texts(panel)
     for name in ("negation twin", "blanked evidence", "blank image"):
-        assert told[name].startswith("⚠ flagged"), told
-    assert told["resampling"].startswith("✓ passed")
+        assert reported[name].startswith("⚠ flagged"), reported
+    assert reported["resampling"].startswith("✓ passed")
     labels = [row.result for row in panel.rows.rows.values()]
     asker.waits(lambda: all(one.height() >= one.heightForWidth(one.width()) for one in labels))
     kinds = [record.record for record in dock.session.ledger.records]
-    assert kinds.count("region_checked") == len(told)
+    assert kinds.count("region_checked") == len(reported)
     presses_forget(dock)
     assert not dock.trust.isVisible()
 

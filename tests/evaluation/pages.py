@@ -63,9 +63,9 @@ def segment_page(out, data, cases):
         path = segment_report.session_path(out, outcome.case, "label 1")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
-    told = segment_summary.summary(outcomes, (), plan)
+    reported = segment_summary.summary(outcomes, (), plan)
     return segment_report.write_report(
-        out, told, settings(plan), list(zip(sources, outcomes, strict=True))
+        out, reported, settings(plan), list(zip(sources, outcomes, strict=True))
     )
 
 
@@ -89,9 +89,9 @@ def ground_page(out, images):
         results = tuple(phrase_result(rng, phrase, n % 4 > 0) for phrase in PHRASES)
         outcomes.append(Grounded(case=f"{n}", results=results, seconds=0.1))
         cases.append(GroundCase(name=f"{n}", images=(path,)))
-    told = ground_summary.summary(outcomes, (), plan)
+    reported = ground_summary.summary(outcomes, (), plan)
     return ground_report.write_report(
-        out, told, settings(plan), list(zip(cases, outcomes, strict=True))
+        out, reported, settings(plan), list(zip(cases, outcomes, strict=True))
     )
 
 
@@ -115,8 +115,8 @@ def ask_items(images):
 def ask_page(out, images):
     """A report of a run of questions."""
     plan, scored = AskPlan(), list(ask_items(images))
-    told = ask_summary.summary(scored, (), plan)
-    return ask_report.write_report(out, told, settings(plan), scored)
+    reported = ask_summary.summary(scored, (), plan)
+    return ask_report.write_report(out, reported, settings(plan), scored)
 
 
 def compare_page(root):

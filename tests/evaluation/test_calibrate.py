@@ -77,12 +77,12 @@ def test_a_known_miscalibration_is_mended_on_answers_that_the_curve_has_not_seen
     out = tmp_path / "curve.json"
     done = command(run, "--method", method, "--out", out, "--json")
     assert done.exit_code == 0, done.output
-    told = json.loads(done.output)
-    assert (told["answers"], told["checked"]) == (COUNT, 5)
-    assert told["ece"] > 0.15
-    assert told["ece_after"] < 0.08
-    assert told["brier_after"] < told["brier"]
-    assert told["ece_fitted"] <= told["ece_after"] + 0.02
+    reported = json.loads(done.output)
+    assert (reported["answers"], reported["checked"]) == (COUNT, 5)
+    assert reported["ece"] > 0.15
+    assert reported["ece_after"] < 0.08
+    assert reported["brier_after"] < reported["brier"]
+    assert reported["ece_fitted"] <= reported["ece_after"] + 0.02
     kept = calibration.load("server", "a/model")
     assert kept.kind == method
     assert json.loads(out.read_text()) == json.loads(
@@ -104,7 +104,7 @@ def test_the_check_beside_answers_reads_it(run):
     assert f"of {COUNT} evaluated answers" in found.sentence
 
 
-def test_too_few_answers_to_check_the_curve_on_others_are_told(tmp_path):
+def test_too_few_answers_to_check_the_curve_on_others_are_reported(tmp_path):
     done = command(written(tmp_path / "run", 3))
     assert done.exit_code == 0, done.output
     assert "too few for cross-validation" in done.output
@@ -116,8 +116,8 @@ def test_a_stated_percentage_is_a_confidence_where_there_are_no_probabilities():
     volume = spotted()
     said = score_answer(item, Answer("Yes, I am 90 % sure."), volume, 1.0)
     assert (said.choice, said.confidence) == ("yes", 0.9)
-    told = score_answer(item, Answer("Yes, 90 % sure.", probabilities=(0.7, 0.3)), volume, 1.0)
-    assert told.confidence == 0.7
+    reported = score_answer(item, Answer("Yes, 90 % sure.", probabilities=(0.7, 0.3)), volume, 1.0)
+    assert reported.confidence == 0.7
     assert score_answer(item, Answer("Yes."), volume, 1.0).confidence is None
 
 
@@ -141,7 +141,7 @@ def test_a_percentage_is_read_from_a_sentence_of_which_the_answer_shows_one_word
     assert (scored.correct, scored.confidence) == (True, confidence)
 
 
-def test_what_cannot_be_calibrated_is_told(tmp_path):
+def test_what_cannot_be_calibrated_is_reported(tmp_path):
     assert "holds no run of 'napari-medvlm evaluate ask' or 'ground'" in command(tmp_path).output
     RunFolder(tmp_path / "run", {"task": "ask", "plan": Plan().model_dump(mode="json")})
     done = command(tmp_path / "run")

@@ -72,13 +72,13 @@ def test_the_table_beside_an_image_is_found(tmp_path):
         ("seg.tsv", "name\tcolor\nliver\tred\n"),
     ],
 )
-def test_a_table_that_is_none_is_told(tmp_path, name, text):
+def test_a_table_that_is_none_is_reported(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     with pytest.raises(InvalidImage, match=name):
         read_names(tmp_path / name)
 
 
-def test_no_table_is_told_with_the_names_it_could_have(tmp_path):
+def test_no_table_is_reported_with_the_names_it_could_have(tmp_path):
     volume, left, _ = make_phantom()
     write_mask(tmp_path / "seg.nrrd", left.astype(np.uint8), volume)
     with pytest.raises(InvalidImage, match=r"seg\.json"):
@@ -95,7 +95,7 @@ def test_fractions_are_no_labels(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["gone.nii.gz", "gone.nrrd", "gone.rtstruct.dcm"])
-def test_masks_that_are_not_there_are_told(tmp_path, name):
+def test_masks_that_are_not_there_are_reported(tmp_path, name):
     with pytest.raises(InvalidImage, match=f"There is no {name}"):
         read_masks(tmp_path / name, make_phantom()[0].grid)
 

@@ -126,7 +126,7 @@ def test_a_flat_image_is_a_volume_of_one_slice(tmp_path):
     assert read_volume(tmp_path / "flat.nii").shape == (1, 9, 11)
 
 
-def test_nan_is_mended_and_told(tmp_path):
+def test_nan_is_mended_and_reported(tmp_path):
     data = data_of(dtype=np.float32)
     data[0, 0, :3] = np.nan
     data[0, 1, 0] = np.inf
@@ -175,7 +175,7 @@ def bad(kind, folder):
         ("flat affine", "affine cannot be inverted"),
     ],
 )
-def test_bad_files_are_told_in_a_sentence_with_the_remedy(tmp_path, kind, message):
+def test_bad_files_are_reported_in_a_sentence_with_the_remedy(tmp_path, kind, message):
     with pytest.raises(InvalidImage, match=message) as refused:
         read_volume(bad(kind, tmp_path))
     assert refused.value.hint
@@ -196,7 +196,7 @@ def test_an_image_larger_than_the_memory_is_refused_with_sizes(tmp_path, monkeyp
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(share=st.floats(0, 0.99), suffix=st.sampled_from(FORMATS))
-def test_a_file_cut_off_anywhere_is_told_or_read(tmp_path, share, suffix):
+def test_a_file_cut_off_anywhere_is_reported_or_read(tmp_path, share, suffix):
     whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
     if not whole.exists():
         sitk.WriteImage(sitk.GetImageFromArray(data_of()), str(whole), useCompression=True)
@@ -217,7 +217,7 @@ def test_a_mask_of_another_shape_is_refused(tmp_path):
     ("name", "message"),
     [("mask.xyz", "no known ending"), ("nowhere/mask.nii", "there is no folder")],
 )
-def test_where_a_mask_cannot_be_saved_is_told(tmp_path, name, message):
+def test_where_a_mask_cannot_be_saved_is_reported(tmp_path, name, message):
     with pytest.raises(CannotSave, match=message):
         write_mask(tmp_path / name, data_of() > 5, Volume(data_of()))
 

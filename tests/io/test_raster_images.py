@@ -44,7 +44,7 @@ def test_pages_of_a_tiff_are_slices(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
-def test_a_damaged_picture_is_told(tmp_path, suffix):
+def test_a_damaged_picture_is_reported(tmp_path, suffix):
     Image.fromarray(COLOR).save(tmp_path / f"whole{suffix}")
     content = (tmp_path / f"whole{suffix}").read_bytes()
     (tmp_path / f"cut{suffix}").write_bytes(content[: len(content) // 3])

@@ -93,10 +93,10 @@ def test_sentences_lie_in_the_text_in_order_and_apart(text: str) -> None:
     ],
 )  # fmt: skip
 def test_endless_repetition_is_kept_once(text: str, kept: str | None, times: int) -> None:
-    found, told = without_loop(text)
+    found, reported = without_loop(text)
     assert found.strip() == (kept if kept is not None else found.strip())
     assert len(found) < 60
-    assert told == times
+    assert reported == times
 
 
 @given(st.text(max_size=200))

@@ -49,9 +49,9 @@ def viewer():
 
 @pytest.fixture
 def layers(viewer):
-    told = []
-    layers = AnswerLayers(viewer, VOLUME, told.append)
-    layers.told = told
+    reported = []
+    layers = AnswerLayers(viewer, VOLUME, reported.append)
+    layers.reported = reported
     layers.show(EXCHANGE)
     yield layers
     layers.close()
@@ -106,10 +106,10 @@ def test_the_regions_of_a_sentence_are_lit_and_gone_to(viewer, layers):
     assert layers.chosen is None
 
 
-def test_selecting_a_region_tells_the_sentence_that_is_about_least_else(viewer, layers):
+def test_selecting_a_region_states_the_sentence_that_is_about_least_else(viewer, layers):
     layer(viewer, "found answer boxes").selected_data = {0}
     layer(viewer, "found answer callouts").selected_data = {1}
-    assert layers.told == [1, 0]
+    assert layers.reported == [1, 0]
 
 
 def test_two_regions_are_seen_at_once_where_a_slice_spans_both(viewer):
@@ -150,9 +150,9 @@ def test_the_story_stands_above_where_the_planes_are(viewer, layers):
 
 def test_a_long_answer_is_cut_in_the_picture():
     long = Answer("word " * 200)
-    told = caption(Turn(1, "Why?", "x", answer=long)).splitlines()
-    assert len(told) == 5
-    assert told[-1].endswith("…")
+    reported = caption(Turn(1, "Why?", "x", answer=long)).splitlines()
+    assert len(reported) == 5
+    assert reported[-1].endswith("…")
     refused = Turn(1, "Why?", "x", answer=Answer("", answered=False, reason="x"))
     assert caption(refused).endswith("A: Not answered.")
 

@@ -39,7 +39,7 @@ def test_a_flat_layer_is_one_slice():
     assert volume.spacing == (1, 2, 3)
 
 
-def test_nan_in_a_layer_is_mended_and_told():
+def test_nan_in_a_layer_is_mended_and_reported():
     broken = DATA.copy()
     broken[0, 0, 0] = np.nan
     volume = volume_of(Image(broken))

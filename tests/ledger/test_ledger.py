@@ -108,7 +108,7 @@ def test_steps_name_the_prompts_after_which_a_mask_was_made():
     ],
     ids=["empty", "a list", "another format", "newer"],
 )
-def test_a_file_that_is_no_session_is_told(tmp_path, text, message):
+def test_a_file_that_is_no_session_is_reported(tmp_path, text, message):
     path = tmp_path / "session.json"
     path.write_text(text)
     with pytest.raises(SessionFileError, match=message) as refused:
@@ -116,14 +116,14 @@ def test_a_file_that_is_no_session_is_told(tmp_path, text, message):
     assert refused.value.hint
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(SessionFileError, match=r"There is no nothing\.json in"):
         Ledger.load(tmp_path / "nothing.json")
     with pytest.raises(SessionFileError, match="cannot be read"):
         Ledger.load(tmp_path)
 
 
-def test_records_that_contradict_each_other_are_told(tmp_path):
+def test_records_that_contradict_each_other_are_reported(tmp_path):
     path = tmp_path / "session.json"
     ledger_with([point(1, 1, 1)]).save(path)
     content = json.loads(path.read_text())
@@ -223,7 +223,7 @@ def test_a_journal_that_was_gone_on_with_is_offered_before_a_newer_one(home):
     assert list(resumable(ledger.image)) == [old, new]
 
 
-def test_a_full_disk_is_told_once_and_what_was_said_is_written_later(home, monkeypatch):
+def test_a_full_disk_is_reported_once_and_what_was_said_is_written_later(home, monkeypatch):
     ledger, failures = ledger_with([]), []
     path = new_journal(ledger.image)
     with monkeypatch.context() as full:

@@ -33,7 +33,7 @@ class Scripted(Backend):
         self.volume = volume
 
     def answer(self, question, progress):
-        script = json.loads(question.context or "[]") or [{"say": told(question)}]
+        script = json.loads(question.context or "[]") or [{"say": reported(question)}]
         part = script[min(len(question.steps), len(script) - 1)]
         for word in part.get("say", "").split(" "):
             progress(0.5, "writing")
@@ -74,7 +74,7 @@ class Scripted(Backend):
         )
 
 
-def told(question):
+def reported(question):
     """What the question holds, for a look from outside."""
     return json.dumps(
         {

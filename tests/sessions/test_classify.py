@@ -66,10 +66,10 @@ def test_a_backend_without_labels_is_refused():
         session.ask(QUERY, "embedded")
 
 
-def test_a_model_that_is_not_there_is_told_with_the_remedy():
+def test_a_model_that_is_not_there_is_reported_with_the_remedy():
     with LabellingSession(make_phantom()[0], "inline") as session:
         session.ask(QUERY, "similarity", "no/such/model")
-        with pytest.raises(BackendUnavailable) as told:
+        with pytest.raises(BackendUnavailable) as reported:
             session.wait()
-        assert told.value.hint
+        assert reported.value.hint
         assert not session.pending

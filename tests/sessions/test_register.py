@@ -111,13 +111,13 @@ def test_another_kind_is_refused():
 def test_a_worker_gives_the_same_matrix():
     current = nmv.Volume(DATA.astype(np.float32))
     prior = nmv.Volume(np.roll(DATA, 2, axis=2).astype(np.float32))
-    told = []
+    reported = []
     with RoutedRunner() as runner:
-        there = nmv.register(current, prior, progress=lambda *p: told.append(p), runner=runner)
+        there = nmv.register(current, prior, progress=lambda *p: reported.append(p), runner=runner)
     here = nmv.register(current, prior)
     assert_array_equal(there.affine_mm, here.affine_mm)
     assert there.kind is nmv.PairingKind.RIGID
-    assert told
+    assert reported
 
 
 def test_a_correction_by_hand_is_done_after_the_registration():

@@ -39,12 +39,12 @@ def test_a_server_outside_needs_the_users_word_which_is_kept():
 @pytest.mark.parametrize(
     "url", ["", "localhost:8000", "ftp://localhost", "http://:80", "http://a:b"]
 )
-def test_what_is_no_address_is_told(url):
+def test_what_is_no_address_is_reported(url):
     with pytest.raises(BackendUnavailable, match="is not the address of a server"):
         allowed_hosts.require_allowed(url)
 
 
-def test_an_unknown_host_is_told():
+def test_an_unknown_host_is_reported():
     with pytest.raises(BackendUnavailable, match=r"no-such-host\.invalid"):
         allowed_hosts.require_allowed("http://no-such-host.invalid:80")
 

@@ -70,7 +70,7 @@ def test_a_session_names_nobody(series, home, tmp_path, caplog):
         assert name.decode() not in caplog.text.lower()
 
 
-def test_a_session_whose_source_is_not_told_is_replayed_with_the_image(series, home, tmp_path):
+def test_a_session_whose_source_is_not_reported_is_replayed_with_the_image(series, home, tmp_path):
     volume = nmv.read_volume(series)
     work(volume, tmp_path / "out")
     ledger = nmv.Ledger.load(tmp_path / "out" / "session.json")
@@ -96,9 +96,9 @@ def test_a_place_that_names_nobody_is_kept(home, tmp_path):
 def test_what_an_error_says_is_shown_and_not_logged(tmp_path):
     damaged = tmp_path / "Quxley.dcm"
     damaged.write_bytes(b"\x08\x00" * 40)
-    with pytest.raises(MedVLMError, match=r"Quxley\.dcm") as told:
+    with pytest.raises(MedVLMError, match=r"Quxley\.dcm") as reported:
         nmv.read_volume(damaged)
-    logged = for_log(told.value)
+    logged = for_log(reported.value)
     assert "quxley" not in logged.lower()
     assert logged.startswith(InvalidImage.__name__)
     assert "dicom" in logged

@@ -155,7 +155,7 @@ class WindowControl:
                 layer.events.contrast_limits.connect(self._on_window)
                 self._remember(layer)
             self._watched = layer
-        self._tell()
+        self._notify()
 
     def _remember(self, layer: Image) -> None:
         if layer.unique_id in self._histories:
@@ -169,9 +169,9 @@ class WindowControl:
         if self._watched is not None:
             window = _window(self._watched)
             self._histories[self._watched.unique_id].add(window, time.monotonic())
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         window = self.window
         overlay = self._overlay()
         overlay.text = "" if window is None else str(window)

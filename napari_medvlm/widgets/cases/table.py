@@ -45,7 +45,7 @@ class ResultsRow(QWidget):
         self.summary = WrappedLabel()
         self.choose = button("Results…", "Folder for masks, sessions and measurements.")
         on_click(self.choose, self.ask)
-        self.format.currentIndexChanged.connect(lambda _: self._tell())
+        self.format.currentIndexChanged.connect(lambda _: self._notify())
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.choose)
@@ -66,9 +66,9 @@ class ResultsRow(QWidget):
         folder = QFileDialog.getExistingDirectory(self, "Results of cases", self.folder)
         if folder:
             self.show_results_folder(folder, self.format.currentData())
-            self._tell()
+            self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self.changed.emit(self.folder, self.format.currentData())
 
 

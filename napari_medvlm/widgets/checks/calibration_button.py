@@ -40,7 +40,7 @@ class CalibrationButton(QPushButton):
         """Fit a curve to a run in the background."""
         from napari_medvlm.evaluation.calibrate import calibrate
 
-        in_background(lambda: calibrate(run, kind), _tell_result)
+        in_background(lambda: calibrate(run, kind), _show_result)
 
     def _ask(self, kind: Kind, _: bool = False) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Run folder")
@@ -48,7 +48,7 @@ class CalibrationButton(QPushButton):
             self.learn(Path(chosen), kind)
 
 
-def _tell_result(result: dict[str, Any]) -> None:
+def _show_result(result: dict[str, Any]) -> None:
     model = " with ".join(filter(None, (result["backend"], result["model"])))
     doubt = (
         "" if result["checked"] else " (measured on the fitted answers: too few to hold any out)"

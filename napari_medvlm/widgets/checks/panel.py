@@ -125,7 +125,7 @@ class TrustPanel(QWidget):
         """Find out what the checks cost."""
         make = self._make
         if make is not None and self._ready is None:
-            in_background(lambda: (make, make()), partial(_tell, self._results_received))
+            in_background(lambda: (make, make()), partial(_notify, self._results_received))
 
     # Actions.
 
@@ -138,7 +138,7 @@ class TrustPanel(QWidget):
         close_all(self._opened)
 
         def report(what: object) -> None:
-            _tell(self._results_received, (checking, what))
+            _notify(self._results_received, (checking, what))
 
         checking = Checking(basis, subject, on_begin=report, on_result=report, on_end=report)
         self._opened.append(checking)
@@ -242,7 +242,7 @@ def _scrolling(content: QWidget) -> QScrollArea:
     return area
 
 
-def _tell(queue: MainThreadQueue, what: object) -> None:
+def _notify(queue: MainThreadQueue, what: object) -> None:
     """Update the panel, unless it is gone."""
     with contextlib.suppress(RuntimeError):  # its part in Qt was deleted
         queue(what)

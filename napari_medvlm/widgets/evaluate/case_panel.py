@@ -124,8 +124,8 @@ class CasePanel(QWidget):
                 )
             progress(0.0, "Loading the backend")
             structure = Structure(name=name, values=(value,))
-            tell_step = self._teller(trial, volume, name, plan.interactions, progress)
-            attempt = trial.run(volume.name, volume, structure, truth, tell_step)
+            report_step = self._step_reporter(trial, volume, name, plan.interactions, progress)
+            attempt = trial.run(volume.name, volume, structure, truth, report_step)
             return Measured(plan, volume, structure, truth, attempt)
 
         self.job.start(work, self._on_measured, "Reading the image")
@@ -175,19 +175,19 @@ class CasePanel(QWidget):
 
     # Signals of the simulated user.
 
-    def _teller(
+    def _step_reporter(
         self, trial: Trial, volume: Volume, name: str, planned: int, progress: Progress
     ) -> OnStep:
         """What is called after each interaction, away from the window's thread."""
         left, counter = TimeLeft(), count(1)
 
-        def tell_step(step: Step, mask: Mask) -> None:
+        def report_step(step: Step, mask: Mask) -> None:
             number = next(counter)
             words = f"{number} of {planned} interactions", left.words(number / planned)
             progress(number / planned, ", ".join(filter(None, words)))
             self._stepped(trial, volume, name, step, mask)
 
-        return tell_step
+        return report_step
 
     def _on_steps(self, updates: list[Any]) -> None:
         """Show the newest step, unless the person looks at an earlier one."""

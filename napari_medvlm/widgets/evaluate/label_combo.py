@@ -51,7 +51,7 @@ class LabelChoice(QWidget):
         self._last: tuple[Labels | None, int | None] = (None, None)
         for box in (self.layers, self.labels):
             box.setToolTip(tooltip)
-            box.currentTextChanged.connect(partial(_tell_whole, box, tooltip))
+            box.currentTextChanged.connect(partial(_show_full_text, box, tooltip))
             box.setMinimumContentsLength(6)
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -65,7 +65,7 @@ class LabelChoice(QWidget):
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(guarded(self._look))
         self.layers.chosen.connect(guarded(lambda _: self._follow()))
-        self.labels.currentIndexChanged.connect(lambda _: self._tell())
+        self.labels.currentIndexChanged.connect(lambda _: self._notify())
         self._follow()
 
     @property
@@ -145,15 +145,15 @@ class LabelChoice(QWidget):
                     self.labels.addItem(name, value)
                 if before in names:
                     self.labels.setCurrentIndex(self.labels.findData(before))
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if (self.layer, self.value) != self._last:
             self._last = self.layer, self.value
             self.changed.emit()
 
 
-def _tell_whole(box: QComboBox, tooltip: str, text: str) -> None:
+def _show_full_text(box: QComboBox, tooltip: str, text: str) -> None:
     """Long names are cut off in the box."""
     box.setToolTip(plain(f"{text}: {tooltip}" if text else tooltip))
 

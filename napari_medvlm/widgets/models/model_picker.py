@@ -63,8 +63,8 @@ class ModelRow(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.download_bar)
         self.edit.textChanged.connect(self._refresh)
-        self.edit.editingFinished.connect(self._tell)
-        self.device_box.activated.connect(lambda _: self._tell())
+        self.edit.editingFinished.connect(self._notify)
+        self.device_box.activated.connect(lambda _: self._notify())
         self.download_bar.busy_changed.connect(self._refresh)
         on_click(self.download, self._ask)
         self._refresh()
@@ -99,7 +99,7 @@ class ModelRow(QWidget):
     def _ask(self) -> None:
         self.download_bar.ask(self.model or "")
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if (self.model, self.device) != self._emitted:
             self._emitted = self.model, self.device
             self.chosen.emit()
@@ -113,4 +113,4 @@ class ModelRow(QWidget):
     def _take(self, path: str) -> None:
         if path:
             self.edit.setText(path)
-            self._tell()
+            self._notify()

@@ -75,7 +75,7 @@ class PreparePlane(QWidget):
         volume, by, axis, runner = self._session.volume, self._by, self._axis(), self._runner
         self.bar.start(
             lambda progress: prepare_plane(volume, axis, by, runner, progress),
-            _tell_done,
+            _show_done,
             "Loading the model",
         )
 
@@ -103,6 +103,6 @@ class PreparePlane(QWidget):
         )
 
 
-def _tell_done(done: Prepared) -> None:
+def _show_done(done: Prepared) -> None:
     slices = "1 slice" if done.computed == 1 else f"{done.computed} slices"
     show_message(" ".join([f"Plane precomputed; {slices} new.", *done.notes]))

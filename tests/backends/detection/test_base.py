@@ -87,7 +87,7 @@ def test_what_was_looked_at_is_reported():
     assert result.texts == ("nothing", "nothing", "seen", "seen")
 
 
-def test_nothing_found_tells_the_best_score():
+def test_nothing_found_states_the_best_score():
     dim = (slice(4, 9), slice(3, 8), slice(5, 12), 51)
     (missing,) = ask(volume_with(dim))[0].not_found
     assert missing.best_score == pytest.approx(0.2)

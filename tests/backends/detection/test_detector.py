@@ -147,7 +147,7 @@ def test_another_prompt_can_be_sent_for_a_phrase(backends, family):
     assert [r.score for r in other.regions] == [r.score for r in same.regions]
 
 
-def test_what_is_below_the_threshold_is_not_found_and_its_best_score_told(
+def test_what_is_below_the_threshold_is_not_found_and_its_best_score_reported(
     backends, family, monkeypatch
 ):
     volume, slice_ref = volume_of("square")
@@ -198,7 +198,7 @@ def test_a_model_in_the_librarys_cache_is_found_by_its_id(folders, tmp_path, mon
     assert asked(backend, *volume_of("square"), "spleen").regions
 
 
-def test_a_model_that_is_not_there_is_not_downloaded_and_the_way_to_it_told():
+def test_a_model_that_is_not_there_is_not_downloaded_and_the_way_to_it_reported():
     backend = DetectorBackend()
     with pytest.raises(
         BackendUnavailable, match="medvlm models download IDEA-Research/no-such-dino"

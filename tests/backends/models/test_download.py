@@ -30,7 +30,7 @@ def names(folder):
     return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
 
 
-def test_an_offer_counts_what_would_be_fetched_and_tells_the_licence(hub):
+def test_an_offer_counts_what_would_be_fetched_and_states_the_licence(hub):
     output = offer("lab/tiny")
     assert (output.model, output.licence, output.gated) == ("lab/tiny", "apache-2.0", False)
     assert (output.files, output.bytes) == (len(GOOD), sum(map(len, GOOD.values())))
@@ -215,7 +215,7 @@ def test_the_command_is_stopped_by_ctrl_c(shell, tmp_path):
     assert not list(tmp_path.rglob("*.incomplete"))
 
 
-def test_the_command_tells_errors_in_a_sentence(shell):
+def test_the_command_states_errors_in_a_sentence(shell):
     _, start = shell
     with start("lab/nothing", "--yes") as done:
         _, errors = done.communicate()

@@ -72,8 +72,8 @@ class Player:
 @contextmanager
 def playing(*replies: Played, models: Any = MODELS) -> Iterator[Player]:
     """A server that plays replies; ``models`` is its list of models, or a reply of its own."""
-    told = models if isinstance(models, Played) else _json(models)
-    player = Player(replies, told)
+    reported = models if isinstance(models, Played) else _json(models)
+    player = Player(replies, reported)
     handler = type("Handler", (_Handler,), {"player": player})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True

@@ -176,10 +176,10 @@ def test_the_only_model_needs_no_name_and_of_several_one_must_be_named():
         assert asked(server.url, name="").text == TEXT
     assert server.asked[0]["model"] == "seer"
     several = {"data": [{"id": name} for name in ("seer", "reader")]}
-    with playing(models=several) as server, pytest.raises(BackendUnavailable) as told:
+    with playing(models=several) as server, pytest.raises(BackendUnavailable) as reported:
         asked(server.url, name="")
-    assert "offers 2 models" in told.value.message
-    assert "seer, reader" in told.value.hint
+    assert "offers 2 models" in reported.value.message
+    assert "seer, reader" in reported.value.hint
 
 
 def test_calls_of_tools_are_joined_from_their_parts():
@@ -212,12 +212,12 @@ def test_results_of_tools_go_back_as_the_protocol_has_them():
     what = question(tools=(MEASURE,), steps=(ToolRound("I measure it.", (result,)),))
     with playing(recorded("plain")) as server:
         answer = asked(server.url, what)
-    *_, said, told, shown = server.asked[0]["messages"]
+    *_, said, reported, shown = server.asked[0]["messages"]
     assert said["content"] == "I measure it."
     (sent,) = said["tool_calls"]
     assert (sent["id"], sent["type"]) == ("call_a", "function")
     assert json.loads(sent["function"]["arguments"]) == {"object": "left kidney"}
-    assert told == {"role": "tool", "tool_call_id": "call_a", "content": "152.3 ml"}
+    assert reported == {"role": "tool", "tool_call_id": "call_a", "content": "152.3 ml"}
     assert [part["type"] for part in shown["content"]] == ["text", "image_url"]
     assert len(answer.images) == 2
 

@@ -35,10 +35,10 @@ def test_a_closed_question_has_a_choice_and_how_likely_each_is(scan):
             "--slices", "0:2:4", "--context", "Flank pain.", *options,
         )  # fmt: skip
     assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert told["choice"] == "the right one"
-    assert sum(told["probabilities"]) == pytest.approx(1)
-    assert [image["index"] for image in told["images"]] == [2, 3]
+    reported = json.loads(done.stdout)
+    assert reported["choice"] == "the right one"
+    assert sum(reported["probabilities"]) == pytest.approx(1)
+    assert [image["index"] for image in reported["images"]] == [2, 3]
     assert "Flank pain." in str(server.asked[0]["messages"])
 
 

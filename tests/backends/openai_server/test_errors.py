@@ -49,9 +49,9 @@ MORE = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"and the kidne
     ],
 )
 def test_errors_of_servers(name, kind, message, remedy):
-    with playing(failed(name)) as server, pytest.raises(kind, match=message) as told:
+    with playing(failed(name)) as server, pytest.raises(kind, match=message) as reported:
         asked(server.url)
-    assert remedy in told.value.hint
+    assert remedy in reported.value.hint
     assert len(server.asked) == 1
 
 
@@ -59,10 +59,10 @@ def test_errors_of_servers(name, kind, message, remedy):
     "name", ["no model (vLLM)", "no model (Ollama)", "no model (ms-swift)", "server failed"]
 )
 def test_a_wrong_name_is_reported_with_the_names_there_are(name):
-    with playing(failed(name)) as server, pytest.raises(BackendUnavailable) as told:
+    with playing(failed(name)) as server, pytest.raises(BackendUnavailable) as reported:
         asked(server.url, name="seeer")
-    assert "does not list a model 'seeer'" in told.value.message
-    assert "seer" in told.value.hint
+    assert "does not list a model 'seeer'" in reported.value.message
+    assert "seer" in reported.value.hint
 
 
 def test_a_failure_that_does_not_name_the_model_comes_before_the_name() -> None:
@@ -76,21 +76,21 @@ def test_no_server_is_reported():
     with playing() as server:
         pass
     for name in ("seer", ""):
-        with pytest.raises(BackendUnavailable, match="No server answers at") as told:
+        with pytest.raises(BackendUnavailable, match="No server answers at") as reported:
             asked(server.url, name=name)
-        assert "Start the server" in told.value.hint
+        assert "Start the server" in reported.value.hint
 
 
 @pytest.mark.parametrize("kind", ["text/html", "application/json"])
 def test_what_is_no_stream_is_reported(kind):
     page = Played(b"<html>Welcome</html>", kind=kind)
     with playing(page, models=page) as server:
-        with pytest.raises(BackendFailed, match="no stream") as told:
+        with pytest.raises(BackendFailed, match="no stream") as reported:
             asked(server.url)
-        assert "/v1" in told.value.hint
-        with pytest.raises(MedVLMError) as told:
+        assert "/v1" in reported.value.hint
+        with pytest.raises(MedVLMError) as reported:
             asked(server.url, name="")
-        assert "/v1" in told.value.hint
+        assert "/v1" in reported.value.hint
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ def test_what_is_no_stream_is_reported(kind):
 def test_half_an_answer_is_kept(name, kind, message):
     come = []
     played = recorded(name, broken=name == "half")
-    with playing(played) as server, pytest.raises(kind, match=message) as told:
+    with playing(played) as server, pytest.raises(kind, match=message) as reported:
         asked(server.url, come=come)
     assert "".join(come).startswith("The left")
-    assert told.value.hint
+    assert reported.value.hint
     assert len(server.asked) == 1
 
 
@@ -178,11 +178,11 @@ def test_a_cancel_in_the_middle_of_a_stream_is_passed_on_and_closes_it():
 
 
 def test_a_cancel_before_the_first_word_is_passed_on_and_closes_the_connection():
-    told = []
+    reported = []
 
     def cancel(fraction, message):
-        told.append(message)
-        if len(told) == 3:
+        reported.append(message)
+        if len(reported) == 3:
             raise Cancelled
 
     with playing(recorded("plain", held=threading.Event())) as server:
@@ -190,14 +190,14 @@ def test_a_cancel_before_the_first_word_is_passed_on_and_closes_the_connection()
             asked(server.url, progress=cancel)
         assert server.gone.wait(120)
     assert "medvlm-server" not in {thread.name for thread in threading.enumerate()}
-    assert told[0].startswith("Waiting for the server")
+    assert reported[0].startswith("Waiting for the server")
 
 
 def test_a_server_that_says_nothing_is_given_up_with_a_hint():
     with playing(recorded("plain", held=threading.Event())) as server:
-        with pytest.raises(BackendFailed, match="No response from") as told:
+        with pytest.raises(BackendFailed, match="No response from") as reported:
             asked(server.url, backend=Patient())
-        assert "loading the model" in told.value.hint
+        assert "loading the model" in reported.value.hint
 
 
 @pytest.mark.parametrize(
@@ -225,10 +225,10 @@ def test_a_shortened_question_leaves_a_quarter_of_the_context_for_the_answer() -
 
 def test_a_question_that_is_too_long_without_pictures_is_reported():
     with playing(failed("too long (vLLM)")) as server:
-        with pytest.raises(BackendFailed, match="exceeds the context length") as told:
+        with pytest.raises(BackendFailed, match="exceeds the context length") as reported:
             asked(server.url, question(shown=4))
         assert 1 < len(server.asked) <= 8
-    assert "new conversation" in told.value.hint
+    assert "new conversation" in reported.value.hint
 
 
 def test_a_server_that_takes_one_picture_is_sent_one():

@@ -102,7 +102,7 @@ def test_an_area_is_the_mask_input(published):
     assert np.array_equal(mask.inside, model.predict(PICTURE, mask=logits)[0])
 
 
-def test_without_its_tokenizer_the_name_is_left_out_and_a_note_tells(backend, published):
+def test_without_its_tokenizer_the_name_is_left_out_and_a_note_states(backend, published):
     vocabulary = published[1].with_name("vocab.json")
     content = vocabulary.read_text()
     vocabulary.unlink()

@@ -125,7 +125,7 @@ def test_it_is_tried_again_after_freeing_and_the_mask_is_the_same(backend):
     assert again.digest == mask.digest
 
 
-def test_a_rung_is_taken_told_and_left_with_the_next_image(backend):
+def test_a_rung_is_taken_reported_and_left_with_the_next_image(backend):
     if isinstance(backend, SAMBackend):  # as on a graphics card
         backend.embeddings.batch = 4
         backend._ladder = backend._new_ladder("cpu")

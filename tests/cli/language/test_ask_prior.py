@@ -45,11 +45,11 @@ def test_the_registered_slice_of_the_prior_is_sent_before_the_current_one(studie
     now, before = studies
     done = ask(now, "--prior", before, "--backend", "vlm", "--model", folder)
     assert done.exit_code in (0, 3), done.stderr
-    told = json.loads(done.stdout)
-    assert told["images"] == [
+    reported = json.loads(done.stdout)
+    assert reported["images"] == [
         {"axis": 0, "index": 8, "image": "prior"}, {"axis": 0, "index": 8},
     ]  # fmt: skip
-    shift = np.array(told["registration"]["affine_mm"])[:3, 3]
+    shift = np.array(reported["registration"]["affine_mm"])[:3, 3]
     np.testing.assert_allclose(shift, -SHIFT_MM, atol=0.5)
     done = ask(now, "--prior", before, "--same-positions", "--backend", "vlm", "--model", folder)
     assert json.loads(done.stdout)["images"][0] == {"axis": 0, "index": 6, "image": "prior"}

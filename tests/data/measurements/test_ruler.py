@@ -43,6 +43,6 @@ def test_a_line_in_an_image_of_unknown_pixel_size_is_in_pixels(tmp_path):
         assert next(csv.DictReader(file))["length_mm"] == ""
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
+def test_a_folder_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(CannotSave, match=r"lines\.csv could not be written"):
         write_rulers(tmp_path / "none" / "lines.csv", [LINE])

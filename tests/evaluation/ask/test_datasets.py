@@ -354,6 +354,6 @@ def own(**more):
         (Layout.GMAI, "q.tsv", "index\tquestion\n1\t2\n", "no column a"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told(tmp_path, layout, name, content, message):
+def test_what_is_wrong_is_reported(tmp_path, layout, name, content, message):
     with pytest.raises(InvalidReference, match=message):
         find(layout, tmp_path, name, content)

@@ -69,18 +69,18 @@ def found(out):
 
 
 def test_a_run_leaves_what_it_promises(finished):
-    out, told = finished
-    assert json.loads((out / "summary.json").read_text()) == told
-    assert told["cases"] == 7
-    assert [one["reason"] for one in told["skipped"]] == ["There is no image lost_3.png."]
-    kinds = told["kinds"]
+    out, reported = finished
+    assert json.loads((out / "summary.json").read_text()) == reported
+    assert reported["cases"] == 7
+    assert [one["reason"] for one in reported["skipped"]] == ["There is no image lost_3.png."]
+    kinds = reported["kinds"]
     assert kinds["yes/no"]["accuracy"] == pytest.approx(2 / 3)
     assert kinds["yes/no"]["set_accuracy"] == 0
     assert kinds["choice"]["accuracy"] == 1
     assert kinds["open"]["exact"] == 0.5
     assert kinds["open"]["refused"] == 0.5
     assert kinds["values"]["mre"] == pytest.approx(0.25)
-    assert told["mean"]["iou"] == pytest.approx(0.5)
+    assert reported["mean"]["iou"] == pytest.approx(0.5)
     table = parquet.read_table(out / "results.parquet").to_pylist()
     assert [row["text"] for row in table][3] == "B. lung"
     settings = json.loads((out / "run.json").read_text())
@@ -116,8 +116,8 @@ def test_a_killed_run_goes_on(data, finished, tmp_path):
 
 
 def test_the_embedded_answerer_can_be_measured(data, tmp_path):
-    told = evaluate(*options(data, tmp_path, "--backend", "embedded"))
-    assert told["cases"] == 7
+    reported = evaluate(*options(data, tmp_path, "--backend", "embedded"))
+    assert reported["cases"] == 7
 
 
 def test_a_case_is_opened_from_any_folder(data, tmp_path, monkeypatch):
@@ -161,7 +161,7 @@ def test_of_a_volume_slices_are_shown_evenly():
         (("--dataset", "slake"), 'no field "img_name"'),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(data, tmp_path, more, message):
+def test_mistakes_are_reported_in_a_sentence(data, tmp_path, more, message):
     done = CliRunner().invoke(app, ["evaluate", *map(str, options(data, tmp_path, *more))])
     assert done.exit_code == 1, done.output
     assert message in done.output

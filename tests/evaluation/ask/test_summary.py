@@ -168,8 +168,8 @@ def test_options():
     question = item(kind=AnswerKind.CHOICE, options=("liver", "lung"), right=(1,), answer="lung")
     assert said(question, "B").correct
     assert said(question, "The answer is (A) liver").correct is False
-    told = said(question, "x", choice="lung", probabilities=(0.2, 0.8))
-    assert (told.correct, told.confidence) == (True, 0.8)
+    reported = said(question, "x", choice="lung", probabilities=(0.2, 0.8))
+    assert (reported.correct, reported.confidence) == (True, 0.8)
 
 
 def test_several_options_must_all_be_named_and_no_other():
@@ -232,7 +232,7 @@ def answered(name, text, **more):
 def test_means_by_hand():
     twin = {"kind": AnswerKind.YES_NO, "type": "entity"}
     options = {"kind": AnswerKind.CHOICE, "options": ("one", "two"), "type": "look-alike"}
-    told = summary(
+    reported = summary(
         [
             answered("1", "Yes.", answer="yes", pair="a", **twin),
             answered("2", "Yes.", answer="no", pair="a", **twin),
@@ -247,17 +247,17 @@ def test_means_by_hand():
         [],
         Plan(),
     )
-    entity, mean = told["types"]["entity"], told["mean"]
+    entity, mean = reported["types"]["entity"], reported["mean"]
     assert entity["accuracy"] == pytest.approx(3 / 5)
     assert entity["accuracy_answered"] == pytest.approx(3 / 4)
     assert entity["refused"] == pytest.approx(1 / 5)
     assert (entity["set_accuracy"], entity["confusion"]) == (0.5, 0.5)
-    look_alike = told["types"]["look-alike"]
+    look_alike = reported["types"]["look-alike"]
     assert (look_alike["set_accuracy"], look_alike["confusion"]) == (0.0, 1.0)
     assert mean["set_accuracy"] == pytest.approx(1 / 3)
-    assert (told["kinds"]["open"]["exact"], told["kinds"]["open"]["f1"]) == (1.0, 1.0)
-    assert told["kinds"]["values"]["mre"] == pytest.approx(0.2)
-    assert told["calibration"] is None
+    assert (reported["kinds"]["open"]["exact"], reported["kinds"]["open"]["f1"]) == (1.0, 1.0)
+    assert reported["kinds"]["values"]["mre"] == pytest.approx(0.2)
+    assert reported["calibration"] is None
 
 
 def test_the_report_shows_whether_confidence_can_be_believed(tmp_path):
@@ -268,10 +268,10 @@ def test_the_report_shows_whether_confidence_can_be_believed(tmp_path):
         sure = Answer("A", choice="one" if number < 6 else "two", probabilities=(0.9, 0.9))
         question = item(f"q{number}", answer="one", images=(path,), **options)
         asked.append((question, score_answer(question, sure, VOLUME, 1.0)))
-    told = summary(asked, [], Plan())
-    assert told["calibration"]["ece"] == pytest.approx(0.3)
+    reported = summary(asked, [], Plan())
+    assert reported["calibration"]["ece"] == pytest.approx(0.3)
     settings = {"plan": {}, "data": {}, "provenance": {}}
-    text = write_report(tmp_path, told, settings, asked).read_text()
+    text = write_report(tmp_path, reported, settings, asked).read_text()
     assert "calibration error 0.300" in text
     assert "Risk and coverage" in text
 

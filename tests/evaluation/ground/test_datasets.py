@@ -167,7 +167,7 @@ COCO_WITHOUT_WIDTH = """{"images": [{"id": 1, "file_name": "a.png", "height": 5}
         (Layout.MEDSG, "[]", "no list of records"),
     ],
 )
-def test_what_is_wrong_is_told(tmp_path, layout, text, message):
+def test_what_is_wrong_is_reported(tmp_path, layout, text, message):
     (tmp_path / "r.csv").write_text(text)
     with pytest.raises(InvalidReference, match=message):
         find_cases(layout, tmp_path, tmp_path / "r.csv")

@@ -61,16 +61,16 @@ def found(out):
 
 
 def test_a_run_leaves_what_it_promises(finished):
-    out, told = finished
-    assert json.loads((out / "summary.json").read_text()) == told
-    assert told["cases"] == NUMBER
-    assert told["classes"]["shade 200"]["miou"] == pytest.approx(1)
-    assert told["classes"]["shade 200"]["ap"] == pytest.approx(1)
-    assert told["classes"]["odd"]["acc30"] == 0
-    assert told["mean"]["miou"] == pytest.approx(8 / 9)
-    low, high = told["mean"]["intervals"]["miou"]
+    out, reported = finished
+    assert json.loads((out / "summary.json").read_text()) == reported
+    assert reported["cases"] == NUMBER
+    assert reported["classes"]["shade 200"]["miou"] == pytest.approx(1)
+    assert reported["classes"]["shade 200"]["ap"] == pytest.approx(1)
+    assert reported["classes"]["odd"]["acc30"] == 0
+    assert reported["mean"]["miou"] == pytest.approx(8 / 9)
+    low, high = reported["mean"]["intervals"]["miou"]
     assert low <= 8 / 9 <= high
-    assert told["classes"]["shade 200"]["intervals"]["miou"] is None  # all images agree
+    assert reported["classes"]["shade 200"]["intervals"]["miou"] is None  # all images agree
     table = parquet.read_table(out / "results.parquet").to_pylist()
     assert len(table) == 2 * NUMBER + 1
     assert {row["class"] for row in table} == {"shade 100", "shade 200", "odd"}
@@ -82,9 +82,9 @@ def test_a_run_leaves_what_it_promises(finished):
 
 
 def test_false_alarms_are_counted_where_every_class_is_looked_for(data, tmp_path):
-    told = evaluate(*options(data, tmp_path, "--every-class"))
-    assert told["classes"]["odd"]["false"] == NUMBER - 1
-    assert told["classes"]["shade 200"]["false"] == 0
+    reported = evaluate(*options(data, tmp_path, "--every-class"))
+    assert reported["classes"]["odd"]["false"] == NUMBER - 1
+    assert reported["classes"]["shade 200"]["false"] == 0
 
 
 def test_masks_in_space(tmp_path):
@@ -95,13 +95,13 @@ def test_masks_in_space(tmp_path):
     inside = (values == 200).astype(np.uint8)
     data_sets.save_labels(tmp_path / "labels" / "one.nii.gz", inside, volume)
     (tmp_path / "names.json").write_text('{"1": "shade 200"}')
-    told = evaluate(
+    reported = evaluate(
         *("ground", "--images", tmp_path / "images", "--references", tmp_path / "labels"),
         *("--dataset", "masks", "--names", tmp_path / "names.json", "--backend", "shades"),
         *("--out", tmp_path / "out", "--image-pattern", "{case}_0000.nii.gz"),
     )
-    assert told["classes"]["shade 200"]["miou"] == pytest.approx(1)
-    assert told["classes"]["shade 200"]["ap50"] == pytest.approx(1)
+    assert reported["classes"]["shade 200"]["miou"] == pytest.approx(1)
+    assert reported["classes"]["shade 200"]["ap50"] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("more", [("--workers", 2), ("--workers", 2, "--ray", "local")])
@@ -137,7 +137,7 @@ def test_a_killed_run_goes_on(data, finished, tmp_path):
         (("--backend", "nninteractive"), "does not find phrases"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(data, tmp_path, more, message):
+def test_mistakes_are_reported_in_a_sentence(data, tmp_path, more, message):
     done = CliRunner().invoke(app, ["evaluate", *map(str, options(data, tmp_path, *more))])
     assert done.exit_code == 1, done.output
     assert message in done.output

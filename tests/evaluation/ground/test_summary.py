@@ -53,15 +53,17 @@ def test_overlaps_of_masks_and_of_boxes_have_means_of_their_own():
         Region.of_mask("spleen", Mask.of(half), VOLUME.grid, None, "spleen"),
         region("brain", (10, 10, 20, 20)),
     ]
-    told = summary([outcome("one", wanted, found)], (), Plan())
-    assert told["comparisons"]["mask"]["miou"] == pytest.approx((0.5 + 0) / 2)
-    assert told["comparisons"]["mask"]["dice"] == pytest.approx((2 / 3 + 0) / 2), "of voxels"
+    reported = summary([outcome("one", wanted, found)], (), Plan())
+    assert reported["comparisons"]["mask"]["miou"] == pytest.approx((0.5 + 0) / 2)
+    assert reported["comparisons"]["mask"]["dice"] == pytest.approx((2 / 3 + 0) / 2), "of voxels"
     reached = scores(half, full, VOLUME.spacing, 2.0)
-    assert told["comparisons"]["mask"]["hd95_mm"] == pytest.approx(reached.hd95_mm)
-    assert told["comparisons"]["mask"]["nsd"] == pytest.approx(reached.nsd / 2)
-    assert told["comparisons"]["box"]["dice"] is None
-    assert told["comparisons"]["box"]["miou"] == pytest.approx(1)
-    assert told["comparisons"]["mask"]["pairs"] == 2, "what is not found counts as what is wanted"
+    assert reported["comparisons"]["mask"]["hd95_mm"] == pytest.approx(reached.hd95_mm)
+    assert reported["comparisons"]["mask"]["nsd"] == pytest.approx(reached.nsd / 2)
+    assert reported["comparisons"]["box"]["dice"] is None
+    assert reported["comparisons"]["box"]["miou"] == pytest.approx(1)
+    assert reported["comparisons"]["mask"]["pairs"] == 2, (
+        "what is not found counts as what is wanted"
+    )
     assert [row["compared"] for row in rows([outcome("one", wanted, found)])] == [
         "mask", "box", "mask"
     ]  # fmt: skip
@@ -81,10 +83,10 @@ def test_the_reasons_for_phrases_that_are_not_found_are_counted():
     loaded = Loaded(VOLUME, wanted, {"mass": "mass", "cyst": "cyst"})
     nothing = Grounding(not_found=(NotFound("mass", reason), NotFound("cyst", reason)))
     came = Outcome(case="one", results=score_case(case, loaded, nothing), seconds=1.0)
-    told = summary([came], (), Plan())
-    assert (told["mean"]["miou"], told["asked"]) == (0, 2)
-    assert told["reasons"] == [{"reason": reason, "count": 2}]
-    assert reason_lines(told) == [f"2 of 2 without a result: {reason}"]
+    reported = summary([came], (), Plan())
+    assert (reported["mean"]["miou"], reported["asked"]) == (0, 2)
+    assert reported["reasons"] == [{"reason": reason, "count": 2}]
+    assert reason_lines(reported) == [f"2 of 2 without a result: {reason}"]
     assert rows([came])[0]["reason"] == reason
 
 
@@ -160,7 +162,7 @@ def box(r):
 
 
 def test_means_by_hand():
-    told = summary(
+    reported = summary(
         [
             outcome("one", [region("a", (0, 0, 10, 10))], [region("a", (0, 0, 10, 10), 0.9)]),
             outcome("two", [region("a", (0, 0, 10, 10))], [region("a", (0, 0, 10, 4), 0.8)]),
@@ -171,7 +173,7 @@ def test_means_by_hand():
         [],
         Plan(),
     )  # fmt: skip
-    a, b, mean = told["classes"]["a"], told["classes"]["b"], told["mean"]
+    a, b, mean = reported["classes"]["a"], reported["classes"]["b"], reported["mean"]
     assert a["miou"] == pytest.approx(0.7)
     assert (a["acc30"], a["acc50"], a["acc70"]) == (1.0, 0.5, 0.5)
     assert (a["pointing"], b["pointing"]) == (1.0, 0.0)
@@ -185,11 +187,11 @@ def test_means_by_hand():
 def test_phrases_of_one_class_are_counted_in_it():
     labels = {"opacity left": "Pneumonia", "opacity right": "Pneumonia"}
     wanted = [region("opacity left", (0, 0, 9, 9)), region("opacity right", (40, 0, 50, 9))]
-    told = summary([outcome("one", wanted, wanted[:1], labels)], [], Plan())
-    assert set(told["phrases"]) == set(labels)
-    assert told["classes"]["Pneumonia"]["miou"] == pytest.approx(0.5)
-    assert "no score" in told["note"]
-    assert told["classes"]["Pneumonia"]["ap50"] is None
+    reported = summary([outcome("one", wanted, wanted[:1], labels)], [], Plan())
+    assert set(reported["phrases"]) == set(labels)
+    assert reported["classes"]["Pneumonia"]["miou"] == pytest.approx(0.5)
+    assert "no score" in reported["note"]
+    assert reported["classes"]["Pneumonia"]["ap50"] is None
 
 
 def test_masks_in_space():

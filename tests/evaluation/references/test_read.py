@@ -60,7 +60,7 @@ def test_a_coco_box_lies_on_the_pixels_of_the_picture(tmp_path, picture):
     [{"slice": 12}, {"file_name": "012.png"}, {"file_name": "scan/slice_0012.png"}],
     ids=["field", "name", "folder"],
 )
-def test_a_coco_picture_tells_its_slice_by_field_or_name(tmp_path, oblique, image):
+def test_a_coco_picture_states_its_slice_by_field_or_name(tmp_path, oblique, image):
     content = coco([{"id": "a"} | image], [annotation([3, 10, 6, 8], image_id="a")])
     (region,) = read_references(written(tmp_path, "boxes.json", content), oblique)
     assert ends(region, oblique) == [[12, 10, 3], [13, 18, 9]]

@@ -63,7 +63,7 @@ def test_names_too_long_for_a_file_are_kept_apart(tmp_path):
     assert set(folder.done()) == set(names)
 
 
-def test_a_case_that_a_run_lacks_is_told_in_the_terminal(tmp_path):
+def test_a_case_that_a_run_lacks_is_reported_in_the_terminal(tmp_path):
     RunFolder(tmp_path, {"task": "segment"}).keep({"case": "head1"})
     done = CliRunner().invoke(app, ["evaluate", "open", str(tmp_path), "head9"])
     assert done.exit_code == 1
@@ -73,7 +73,7 @@ def test_a_case_that_a_run_lacks_is_told_in_the_terminal(tmp_path):
     assert "There is no run" in done.output
 
 
-def test_a_place_that_cannot_be_written_to_is_told(tmp_path):
+def test_a_place_that_cannot_be_written_to_is_reported(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CannotSave, match="could not be written"):
         RunFolder(tmp_path / "file" / "run", {})
@@ -88,7 +88,7 @@ def test_a_folder_is_written_to_by_one_run_at_a_time(tmp_path):
         pass
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CannotSave, match="could not be written"), alone_in(tmp_path / "file" / "x"):
         pytest.fail("there is no folder")

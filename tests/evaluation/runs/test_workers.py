@@ -76,6 +76,6 @@ def test_whoever_stops_leaves_no_process_behind():
     assert after <= before
 
 
-def test_a_cluster_that_is_not_there_is_told():
+def test_a_cluster_that_is_not_there_is_reported():
     with pytest.raises(BackendUnavailable, match="no Ray cluster at 127.0.0.1:1"):
         list(Ray("127.0.0.1:1", 1)(MAKING, cases(1)))

@@ -80,7 +80,7 @@ def test_what_a_mac_hides_beside_files_is_no_case(tmp_path, layout):
     assert not found.skipped
 
 
-def test_an_image_in_the_place_of_labels_is_told(tmp_path):
+def test_an_image_in_the_place_of_labels_is_reported(tmp_path):
     images, labels = data_sets.write_pairs(tmp_path, 1)
     _, volume, _ = next(data_sets.cases(1))
     many = np.arange(volume.data.size).reshape(volume.shape).astype(np.int16)
@@ -164,7 +164,7 @@ def test_a_pickle_in_a_file_runs_nothing(tmp_path, capsys):
         ({"gts": np.full(data_sets.SHAPE, 0.5)}, "fractions"),
     ],
 )
-def test_damaged_files_of_the_challenge_are_told(tmp_path, change, message):
+def test_damaged_files_of_the_challenge_are_reported(tmp_path, change, message):
     case = find_cases(Layout.CVPR25, data_sets.write_npz(tmp_path, 1)).cases[0]
     content = dict(np.load(case.image, allow_pickle=True)) | change
     np.savez(case.image, **{k: v for k, v in content.items() if v is not None})
@@ -186,7 +186,7 @@ words = st.text(string.ascii_letters + string.digits + "-_ ", min_size=1, max_si
     missing=st.sets(st.integers(0, 4)),
     after=st.sampled_from(["", "_img", "_0000.t1"]),
 )
-def test_pairs_are_found_by_their_patterns_and_the_rest_is_told(
+def test_pairs_are_found_by_their_patterns_and_the_rest_is_reported(
     tmp_path_factory, names, missing, after
 ):
     root = tmp_path_factory.mktemp("pairs")
@@ -225,7 +225,7 @@ def test_two_files_of_one_case_are_not_guessed(tmp_path):
         find_cases(Layout.PAIRS, images, labels, patterns=("{case}", "seg.nii"))
 
 
-def test_missing_files_are_told_with_their_case(tmp_path):
+def test_missing_files_are_reported_with_their_case(tmp_path):
     data_sets.write_nnunet(tmp_path)
     (tmp_path / "labelsTr" / "case_01.nii.gz").unlink()
     found = find_cases(Layout.NNUNET, tmp_path)
@@ -266,7 +266,7 @@ def test_labels_on_another_grid_are_refused(tmp_path):
         (Layout.NNUNET, "no", "cannot be read"),
     ],
 )
-def test_a_folder_of_another_layout_is_told(tmp_path, layout, content, message):
+def test_a_folder_of_another_layout_is_reported(tmp_path, layout, content, message):
     (tmp_path / "dataset.json").write_text(content)
     with pytest.raises(InvalidReference, match=message):
         find_cases(layout, tmp_path)

@@ -52,15 +52,15 @@ def figures(out):
 
 def test_a_run_leaves_the_figures_that_it_promises(finished):
     out, printed = finished
-    told = json.loads((out / "summary.json").read_text())
-    assert told == printed
-    assert told["cases"] == 4
-    assert {one["case"] for one in told["skipped"]} == {"lonely", "shifted"}
-    reasons = " ".join(one["reason"] for one in told["skipped"])
+    reported = json.loads((out / "summary.json").read_text())
+    assert reported == printed
+    assert reported["cases"] == 4
+    assert {one["case"] for one in reported["skipped"]} == {"lonely", "shifted"}
+    reasons = " ".join(one["reason"] for one in reported["skipped"])
     assert "no label image for lonely.nii.gz" in reasons
     assert "another grid" in reasons
-    assert set(told["structures"]) == {"label 1", "label 2"}
-    for of in (*told["structures"].values(), told["mean"]):
+    assert set(reported["structures"]) == {"label 1", "label 2"}
+    for of in (*reported["structures"].values(), reported["mean"]):
         assert len(of["dice"]) == INTERACTIONS
         assert of["dice"][-1] > 0.9
         assert 1 <= of["noc85"] <= of["noc90"] <= INTERACTIONS
@@ -71,7 +71,7 @@ def test_a_run_leaves_the_figures_that_it_promises(finished):
     table = parquet.read_table(out / "results.parquet").to_pylist()
     assert len(table) == 4 * 2 * INTERACTIONS
     first = [row["dice"] for row in table if row["interaction"] == 1]
-    assert told["mean"]["dice"][0] == pytest.approx(np.mean(first))
+    assert reported["mean"]["dice"][0] == pytest.approx(np.mean(first))
 
 
 def test_saved_masks_have_the_dice_of_the_table(pairs, tmp_path):
@@ -163,7 +163,7 @@ def test_sessions_can_be_replayed(pairs, finished):
         (["--ray", "127.0.0.1:1"], "no Ray cluster"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(pairs, tmp_path, options, message):
+def test_mistakes_are_reported_in_a_sentence(pairs, tmp_path, options, message):
     arguments = map(str, segment_options(pairs, tmp_path / "out", *options))
     done = run(app, ["evaluate", *arguments])
     assert done.exit_code == 1, done.output
@@ -226,7 +226,7 @@ def test_a_case_is_opened_from_any_folder(pairs, monkeypatch):
     assert found[0].labels == pairs / "labels" / "case_00.nii.gz"
 
 
-def test_a_structure_that_a_case_lacks_is_told(tmp_path, worker):
+def test_a_structure_that_a_case_lacks_is_reported(tmp_path, worker):
     data_sets.write_msd(tmp_path, 1)
     content = json.loads((tmp_path / "dataset.json").read_text())
     content["labels"]["3"] = "spleen"
@@ -237,7 +237,7 @@ def test_a_structure_that_a_case_lacks_is_told(tmp_path, worker):
     assert [a.structure for a in outcome.attempts] == ["left"]
 
 
-def test_structures_that_the_labels_lack_are_told(tmp_path, worker):
+def test_structures_that_the_labels_lack_are_reported(tmp_path, worker):
     data_sets.write_pairs(tmp_path, 1)
     (case,) = data_sets_cases(tmp_path)
     outcome = worker(interactions=1, structures=("2", "liver")).result(case)
@@ -247,7 +247,7 @@ def test_structures_that_the_labels_lack_are_told(tmp_path, worker):
     assert "none of the structures liver, only label 1, label 2" in outcome.problem
 
 
-def test_labels_that_are_all_background_are_told(tmp_path, worker):
+def test_labels_that_are_all_background_are_reported(tmp_path, worker):
     _, labels = data_sets.write_pairs(tmp_path, 1)
     _, volume, drawn = next(data_sets.cases(1))
     data_sets.save_labels(labels / "case_00.nii.gz", drawn * 0, volume)
@@ -274,7 +274,7 @@ def test_what_was_never_reached_is_said_so(tmp_path):
     assert "after 1 interaction; 0.90 not reached; 1 case" in done.output
 
 
-def test_an_image_without_contrast_is_told(tmp_path, worker):
+def test_an_image_without_contrast_is_reported(tmp_path, worker):
     data_sets.write_pairs(tmp_path, 1)
     path = tmp_path / "images" / "case_00.nii.gz"
     image = nibabel.load(path)

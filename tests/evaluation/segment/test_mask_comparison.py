@@ -96,8 +96,8 @@ def test_one_case_becomes_a_run_whose_worst_case_is_known(tmp_path):
     volume, left, _ = make_phantom()
     assert worst_in(tmp_path) is None
     structure = Structure(name="left", values=(3,))
-    told = write_single(tmp_path, Plan(interactions=1), volume, structure, left, attempt())
-    assert told["structures"]["left"]["dice"] == [0.5]
+    reported = write_single(tmp_path, Plan(interactions=1), volume, structure, left, attempt())
+    assert reported["structures"]["left"]["dice"] == [0.5]
     assert worst_in(tmp_path) == ("phantom", "left")
     truth = read_volume(tmp_path / "truth.nii.gz")
     assert np.array_equal(truth.data == 3, left)

@@ -69,9 +69,9 @@ def test_the_report_needs_nothing_from_outside(page, finished):
             assert (out / link.replace("%20", " ")).is_file(), link
 
 
-def test_the_report_tells_figures_skipped_cases_and_how_to_open_each(page, finished):
-    out, told = finished
-    assert f"{told['structures']['label 1']['dice'][-1]:.3f}" in page.text
+def test_the_report_states_figures_skipped_cases_and_how_to_open_each(page, finished):
+    out, reported = finished
+    assert f"{reported['structures']['label 1']['dice'][-1]:.3f}" in page.text
     assert "2 cases could not be used" in page.text
     assert "another grid" in page.text
     for name in ("case_00", "case_03"):
@@ -98,7 +98,7 @@ def test_curves_are_files_for_a_paper(finished):
 
 
 def test_a_curve_has_the_mean_and_the_interval_of_the_tables(finished):
-    out, told = finished
+    out, reported = finished
     cases = [json.loads(path.read_text()) for path in sorted((out / "cases").glob("*.json"))]
     rows = [
         (case["case"], "label 1", [step["dice"] for step in attempt["steps"]])
@@ -106,7 +106,7 @@ def test_a_curve_has_the_mean_and_the_interval_of_the_tables(finished):
         for attempt in case["attempts"]
         if attempt["structure"] == "label 1"
     ]
-    curve, means = curve_of("label 1", rows), told["structures"]["label 1"]
+    curve, means = curve_of("label 1", rows), reported["structures"]["label 1"]
     assert curve.mean == pytest.approx(means["dice"])
     expected = means["intervals"]["dice"]
     assert curve.band[-1] == (None if expected is None else pytest.approx(tuple(expected)))
@@ -121,9 +121,9 @@ def test_a_picture_shows_the_largest_error_and_survives_an_empty_mask():
 
 def test_words_from_files_cannot_break_the_page(tmp_path):
     plan = Plan()
-    told = summary.summary([], [SkippedCase("<script>alert(1)</script>", "a & b")], plan)
+    reported = summary.summary([], [SkippedCase("<script>alert(1)</script>", "a & b")], plan)
     settings = {"plan": plan.model_dump(mode="json"), "data": {}, "provenance": {}}
-    path = report.write_report(tmp_path, told, settings, [])
+    path = report.write_report(tmp_path, reported, settings, [])
     page = Page(path.read_text("utf-8"))
     assert page.tags.count("script") == 1, "only the page's own, which sorts tables"
     assert "<script>alert(1)</script>" in page.text

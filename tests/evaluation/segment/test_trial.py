@@ -18,31 +18,31 @@ def runner():
         yield runner
 
 
-def test_each_interaction_is_told_with_its_mask(runner):
+def test_each_interaction_is_reported_with_its_mask(runner):
     volume, left, _ = make_phantom()
-    told = []
+    reported = []
     attempt = Trial(Plan(interactions=2), runner).run(
-        "phantom", volume, LEFT, left, lambda step, mask: told.append((step, mask))
+        "phantom", volume, LEFT, left, lambda step, mask: reported.append((step, mask))
     )
-    assert tuple(step for step, _ in told) == attempt.steps
-    step, mask = told[-1]
+    assert tuple(step for step, _ in reported) == attempt.steps
+    step, mask = reported[-1]
     full = mask.full()
     assert step.dice == 2 * (full & left).sum() / (full.sum() + left.sum())
 
 
-def test_it_stops_where_it_is_told_to(runner):
+def test_it_stops_where_it_is_asked_to(runner):
     volume, left, _ = make_phantom()
-    told = []
+    reported = []
     trial = Trial(Plan(interactions=50), runner)
 
     def stop_at_two(step, _):
-        told.append(step)
-        if len(told) == 2:
+        reported.append(step)
+        if len(reported) == 2:
             trial.cancel()
 
     with pytest.raises(Cancelled):
         trial.run("phantom", volume, LEFT, left, stop_at_two)
-    assert len(told) == 2
+    assert len(reported) == 2
 
 
 def test_one_that_was_stopped_does_not_begin(runner):

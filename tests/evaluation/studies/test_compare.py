@@ -167,13 +167,13 @@ def test_one_case_has_no_interval(tmp_path):
     assert "one case" in run(app, ["evaluate", "compare", str(a), str(b)]).stdout
 
 
-def test_the_command_tells_the_differences(runs):
+def test_the_command_states_the_differences(runs):
     done = run(app, ["evaluate", "compare", *map(str, runs)])
     assert done.exit_code == 0, done.output
     assert "20 pairs" in done.stdout
     assert "only in one run: only here: a" in done.stdout
-    told = json.loads(run(app, ["evaluate", "compare", *map(str, runs), "--json"]).stdout)
-    assert told == compare(*runs)
+    reported = json.loads(run(app, ["evaluate", "compare", *map(str, runs), "--json"]).stdout)
+    assert reported == compare(*runs)
 
 
 def test_settings_that_differ_are_stated_and_what_depends_on_them_is_left_out(tmp_path, runs):

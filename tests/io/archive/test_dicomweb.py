@@ -161,17 +161,17 @@ def test_results_come_back_as_they_were_sent(archive, signed_in, tmp_path, lying
     (sr,) = archive.fetch(by_kind["SR"], go_on).iterdir()
     assert read_sr(sr) == read_sr(tmp_path / "measurements.dcm")
     voxel_ml = abs(np.linalg.det(volume.affine[:3, :3])) / 1000
-    for told, mask in zip(read_sr(sr), made.masks.values(), strict=True):
-        assert told["volume_ml"] == pytest.approx(mask.sum() * voxel_ml, abs=1e-5)
-        assert told["mean"] == pytest.approx(volume.data[mask].mean(), abs=1e-3)
+    for reported, mask in zip(read_sr(sr), made.masks.values(), strict=True):
+        assert reported["volume_ml"] == pytest.approx(mask.sum() * voxel_ml, abs=1e-5)
+        assert reported["mean"] == pytest.approx(volume.data[mask].mean(), abs=1e-3)
 
 
 def test_a_second_time_it_is_taken_from_the_cache(archive, signed_in, tmp_path):
     make(tmp_path)
     signed_in.put(tmp_path)
-    series, told = only_series(archive), []
-    folder = archive.fetch(series, lambda f, m: told.append(m))
-    assert told[-1] == "12 of 12 images"
+    series, reported = only_series(archive), []
+    folder = archive.fetch(series, lambda f, m: reported.append(m))
+    assert reported[-1] == "12 of 12 images"
     before = {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
     assert archive.fetch(series, go_on) == folder
     assert {p.name: p.stat().st_mtime_ns for p in folder.iterdir()} == before
@@ -221,7 +221,7 @@ def test_without_a_login_it_says_to_sign_in(orthanc, kept_logins):
         DicomWeb(orthanc.url).studies(Query(), go_on)
 
 
-def test_a_wrong_path_and_a_series_that_is_gone_are_told(archive, signed_in, tmp_path):
+def test_a_wrong_path_and_a_series_that_is_gone_are_reported(archive, signed_in, tmp_path):
     make(tmp_path)
     signed_in.put(tmp_path)
     series = only_series(archive)

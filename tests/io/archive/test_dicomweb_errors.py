@@ -72,7 +72,7 @@ def test_a_server_that_is_down(kept_logins):
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "reported"),
     [
         ((200, b"<html>", {}), "response that is not DICOMweb.*Check the path"),
         ((403, b"", {}), "does not allow this"),
@@ -80,9 +80,9 @@ def test_a_server_that_is_down(kept_logins):
         ((302, b"", {"Location": "http://127.0.0.1:1/"}), "redirects to another address"),
     ],
 )
-def test_answers_that_are_none(server, answer, told):
+def test_answers_that_are_none(server, answer, reported):
     server.answer = answer
-    with pytest.raises(ArchiveError, match=told):
+    with pytest.raises(ArchiveError, match=reported):
         archive(server).studies(Query(), go_on)
 
 

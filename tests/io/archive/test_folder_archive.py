@@ -51,6 +51,6 @@ def test_results_are_copied_and_found(folder, tmp_path_factory, phantom):
     assert {series.modality for series in tree.series(study)} == {"CT", "SEG"}
 
 
-def test_a_folder_that_is_gone_is_told(tmp_path):
+def test_a_folder_that_is_gone_is_reported(tmp_path):
     with pytest.raises(ArchiveError, match=r"no folder.*Choose another"):
         DicomTree(tmp_path / "gone").studies(Query(), go_on)

@@ -22,8 +22,8 @@ DATA = np.random.default_rng(0).integers(-1000, 1500, (9, 7, 8)).astype(np.int16
 def test_a_damaged_file_gives_a_message_or_an_image(kind, tmp_path):
     files = [each for each in damaged(EACH * len(KINDS), seed=1) if each.kind == kind]
     assert len(files) == EACH
-    told = [read(each, tmp_path)[0] for each in files]
-    assert set(told) <= {"message", "image"}, told
+    reported = [read(each, tmp_path)[0] for each in files]
+    assert set(reported) <= {"message", "image"}, reported
 
 
 def test_the_same_seed_makes_the_same_files():
@@ -35,9 +35,9 @@ def test_a_damaged_slice_of_a_series_is_named(tmp_path):
     write_series(tmp_path, DATA)
     bad = tmp_path / "004.dcm"
     bad.write_bytes(bad.read_bytes()[:-20])
-    with pytest.raises(InvalidImage, match=r"004\.dcm is damaged") as told:
+    with pytest.raises(InvalidImage, match=r"004\.dcm is damaged") as reported:
         nmv.read_volume(tmp_path)
-    assert "Copy or export the file again" in told.value.hint
+    assert "Copy or export the file again" in reported.value.hint
 
 
 def test_a_slice_in_plain_numbers_is_what_pydicom_decodes():

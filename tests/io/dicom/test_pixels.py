@@ -84,13 +84,13 @@ def test_unsigned_sixteen_bits_are_kept(tmp_path):
     assert read_dicom(path).data.tolist() == [[[0, 65535]]]
 
 
-def test_inverted_radiographs_are_kept_and_told(tmp_path):
+def test_inverted_radiographs_are_kept_and_reported(tmp_path):
     volume = read_dicom(one(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1"))
     assert_array_equal(volume.data[0], DATA[0])
     assert "MONOCHROME1" in volume.notes[0]
 
 
-def test_unknown_spacing_and_place_are_told(tmp_path):
+def test_unknown_spacing_and_place_are_reported(tmp_path):
     path = tmp_path / "a.dcm"
     volume = read_dicom(without(path, *PLACED))
     assert volume.spacing == (1, 1, 1)
@@ -163,7 +163,7 @@ def test_the_first_stripe_of_a_colour_chart_is_red():
         assert_allclose((red, green, blue), (255, 0, 0), atol=5)
 
 
-def test_the_frames_of_an_ultrasound_are_told_to_be_time():
+def test_the_frames_of_an_ultrasound_are_reported_to_be_time():
     assert any("in time" in note for note in read_dicom(sample("examples_ybr_color.dcm")).notes)
 
 
@@ -187,7 +187,7 @@ def test_an_enhanced_file_is_placed_and_scaled_frame_by_frame(tmp_path):
     assert_allclose(volume.affine[:3, 3], (30, -7, 5))
 
 
-def test_the_volumes_of_an_enhanced_file_are_told_apart(tmp_path):
+def test_the_volumes_of_an_enhanced_file_are_distinguished(tmp_path):
     path = tmp_path / "enhanced.dcm"
     enhanced(path, DATA[:8])
     made = pydicom.dcmread(path)
@@ -238,12 +238,12 @@ def test_a_dose_has_its_offsets_and_scale():
 def test_what_does_not_fit_is_refused_before_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2**30))
     path = one(tmp_path / "a.dcm", NumberOfFrames=2000, Rows=512, Columns=512)
-    with pytest.raises(InvalidImage, match=r"2\.0 GiB of memory; 1\.0 GiB are free") as told:
+    with pytest.raises(InvalidImage, match=r"2\.0 GiB of memory; 1\.0 GiB are free") as reported:
         read_dicom(path)
-    assert "crop" in told.value.hint
+    assert "crop" in reported.value.hint
 
 
-def test_frames_that_cannot_be_in_the_file_are_told(tmp_path):
+def test_frames_that_cannot_be_in_the_file_are_reported(tmp_path):
     path = one(tmp_path / "a.dcm", NumberOfFrames=10**6, Rows=1, Columns=1)
     with pytest.raises(InvalidImage, match="promises 1000000 frames in"):
         read_dicom(path)
@@ -252,13 +252,13 @@ def test_frames_that_cannot_be_in_the_file_are_told(tmp_path):
 # Damage
 
 
-def test_where_a_report_is_read_is_told():
-    with pytest.raises(InvalidImage) as told:
+def test_where_a_report_is_read_is_reported():
+    with pytest.raises(InvalidImage) as reported:
         read_dicom(sample("test-SR.dcm"))
-    assert told.value.hint == "Open its folder in the PACS dock, which shows reports."
+    assert reported.value.hint == "Open its folder in the PACS dock, which shows reports."
 
 
-def test_files_that_are_no_image_are_told(tmp_path):
+def test_files_that_are_no_image_are_reported(tmp_path):
     (tmp_path / "empty.dcm").write_bytes(b"")
     (tmp_path / "text.dcm").write_text("hello " * 100)
     for path, message in [
@@ -271,9 +271,9 @@ def test_files_that_are_no_image_are_told(tmp_path):
         (sample("badVR.dcm"), "NumberOfFrames of badVR.dcm is '1A'"),
         (sample("dicomdirtests/DICOMDIR"), "holds no image .Media Storage Directory"),
     ]:
-        with pytest.raises(InvalidImage, match=message) as told:
+        with pytest.raises(InvalidImage, match=message) as reported:
             read_dicom(path)
-        assert told.value.hint
+        assert reported.value.hint
     (tmp_path / "nothing").mkdir()
     with pytest.raises(InvalidImage, match="no DICOM image in nothing"):
         read_dicom(tmp_path / "nothing")
@@ -289,18 +289,18 @@ def test_files_that_are_no_image_are_told(tmp_path):
         ({"Rows": 0}, "0 x 8 pixels"),
     ],
 )
-def test_impossible_headers_are_told(tmp_path, values, message):
-    with pytest.raises(InvalidImage, match=message) as told:
+def test_impossible_headers_are_reported(tmp_path, values, message):
+    with pytest.raises(InvalidImage, match=message) as reported:
         read_dicom(one(tmp_path / "a.dcm", **values))
-    assert told.value.hint
+    assert reported.value.hint
 
 
-def test_a_file_without_pixels_is_told(tmp_path):
+def test_a_file_without_pixels_is_reported(tmp_path):
     with pytest.raises(InvalidImage, match=r"a\.dcm is damaged"):
         read_dicom(without(tmp_path / "a.dcm", "PixelData"))
 
 
-def test_pixels_without_any_number_are_told(tmp_path):
+def test_pixels_without_any_number_are_reported(tmp_path):
     path = tmp_path / "a.dcm"
     made = dataset(DATA[0], BitsAllocated=32, **PLACED)
     for keyword in ("PixelData", "BitsStored", "HighBit", "PixelRepresentation"):
@@ -316,9 +316,9 @@ def test_one_damaged_file_of_a_series_is_named(tmp_path, kept):
     write_series(tmp_path, DATA)
     path = tmp_path / "004.dcm"
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(InvalidImage, match=r"004\.dcm") as told:
+    with pytest.raises(InvalidImage, match=r"004\.dcm") as reported:
         read_dicom(tmp_path)
-    assert told.value.hint
+    assert reported.value.hint
 
 
 def test_damage_in_one_series_does_not_close_the_other(tmp_path):
@@ -332,7 +332,7 @@ def test_damage_in_one_series_does_not_close_the_other(tmp_path):
         read_dicom(tmp_path, series="1")
 
 
-def test_what_is_dicom_is_told_by_content(tmp_path):
+def test_what_is_dicom_is_reported_by_content(tmp_path):
     assert is_dicom(sample("CT_small.dcm"))
     bare = tmp_path / "bare"
     bare.write_bytes(sample("MR_small_implicit.dcm").read_bytes()[132:])

@@ -80,7 +80,7 @@ def test_a_shuffled_series_is_what_simpleitk_reads(tmp_path, row, column, revers
     assert volume.notes == ()
 
 
-def test_a_volume_tells_what_it_is_and_never_whose(tmp_path):
+def test_a_volume_states_what_it_is_and_never_whose(tmp_path):
     write_series(tmp_path, DATA, WindowCenter=[40, 400], WindowWidth=[80, 900])
     volume = read_dicom(tmp_path)
     assert (volume.modality, volume.name, volume.source) == (Modality.CT, "AX", tmp_path)
@@ -115,9 +115,9 @@ def test_several_series_are_offered_and_found_by_uid_number_or_description(tmp_p
     save_report(tmp_path / "report.dcm")
     listed = ["2: T1 AX (CT, 9 images)", "5: T2 AX (CT, 4 images)"]
     assert [str(info) for info in list_series(tmp_path)] == listed
-    with pytest.raises(InvalidImage, match="holds 2 series: 2: T1 AX") as told:
+    with pytest.raises(InvalidImage, match="holds 2 series: 2: T1 AX") as reported:
         read_dicom(tmp_path)
-    assert "series=" in told.value.hint
+    assert "series=" in reported.value.hint
     for name in (uid, "2", "t1"):
         assert read_dicom(tmp_path, series=name).shape == (9, 7, 8)
     with pytest.raises(InvalidImage, match="'ax' stands for 2 of the 2 series"):
@@ -142,7 +142,7 @@ VARIES = [
 
 
 @pytest.mark.parametrize(("keyword", "values", "shown"), VARIES, ids=[v[0] for v in VARIES])
-def test_volumes_at_one_place_are_told_apart_by_what_varies(tmp_path, keyword, values, shown):
+def test_volumes_at_one_place_are_distinguished_by_what_varies(tmp_path, keyword, values, shown):
     uid = generate_uid()
     for i, value in enumerate(values):
         varying = {keyword: value, "SeriesInstanceUID": uid}
@@ -151,9 +151,9 @@ def test_volumes_at_one_place_are_told_apart_by_what_varies(tmp_path, keyword, v
         read_dicom(tmp_path)
     assert_array_equal(read_dicom(tmp_path, frame=0).data, DATA + 10)
     assert_array_equal(read_dicom(tmp_path, frame=1).data, DATA)
-    with pytest.raises(InvalidImage, match="no volume 2") as told:
+    with pytest.raises(InvalidImage, match="no volume 2") as reported:
         read_dicom(tmp_path, frame=2)
-    assert "frame=0 to frame=1" in told.value.hint
+    assert "frame=0 to frame=1" in reported.value.hint
 
 
 def test_two_things_may_vary_at_once(tmp_path):
@@ -176,7 +176,7 @@ def test_volumes_that_differ_in_nothing_else_go_by_instance_number(tmp_path):
     assert_array_equal(read_dicom(tmp_path, frame=1).data, DATA + 1)
 
 
-def test_slices_that_repeat_unevenly_are_told(tmp_path):
+def test_slices_that_repeat_unevenly_are_reported(tmp_path):
     uid = write_series(tmp_path, DATA)
     write_series(tmp_path / "again", DATA[:2], SeriesInstanceUID=uid)
     with pytest.raises(InvalidImage, match="2 of 9 slice positions occur more than once"):
@@ -204,12 +204,12 @@ def test_there_is_no_second_volume_of_one(tmp_path):
     ],
     ids=["orientation", "size"],
 )
-def test_localizers_in_a_series_are_told_with_their_files(tmp_path, data, change, message):
+def test_localizers_in_a_series_are_reported_with_their_files(tmp_path, data, change, message):
     uid = write_series(tmp_path, DATA)
     write_series(tmp_path / "other", data, SeriesInstanceUID=uid, **change)
-    with pytest.raises(InvalidImage, match=message) as told:
+    with pytest.raises(InvalidImage, match=message) as reported:
         read_dicom(tmp_path)
-    assert "000.dcm, 001.dcm" in told.value.hint
+    assert "000.dcm, 001.dcm" in reported.value.hint
 
 
 # Gaps
@@ -218,10 +218,12 @@ def test_localizers_in_a_series_are_told_with_their_files(tmp_path, data, change
 def test_missing_slices_are_refused_filled_or_left_out(tmp_path):
     write_series(tmp_path, DATA)
     remove(tmp_path, 3, 4)
-    with pytest.raises(InvalidImage, match=r"2 slices are missing between 35\.0 and 42\.5") as told:
+    with pytest.raises(
+        InvalidImage, match=r"2 slices are missing between 35\.0 and 42\.5"
+    ) as reported:
         read_dicom(tmp_path)
-    assert "gaps='fill'" in told.value.hint
-    assert "gaps='largest'" in told.value.hint
+    assert "gaps='fill'" in reported.value.hint
+    assert "gaps='largest'" in reported.value.hint
     filled = read_dicom(tmp_path, gaps=Gaps.FILL)
     kept = [0, 1, 2, 5, 6, 7, 8]
     assert_array_equal(filled.data[kept], DATA[kept])
@@ -267,7 +269,7 @@ def test_positions_rounded_by_the_scanner_are_even(tmp_path):
     assert read_dicom(tmp_path).spacing[0] == pytest.approx(0.625)
 
 
-def test_slices_that_jump_sideways_are_told(tmp_path):
+def test_slices_that_jump_sideways_are_reported(tmp_path):
     write_series(tmp_path, DATA)
     edit(
         tmp_path,

@@ -130,7 +130,7 @@ def test_a_frame_refers_to_the_time_of_its_average_counts(read):
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "reported"),
     [
         ({"PatientWeight": None}, "has no patient weight"),
         ({"PatientWeight": 0}, "has no patient weight"),
@@ -152,13 +152,13 @@ def test_a_frame_refers_to_the_time_of_its_average_counts(read):
         ({"SeriesTime": None, "AcquisitionTime": None}, "no scan start time"),
     ],
 )  # fmt: skip
-def test_it_is_told_why_there_is_no_suv(read, values, told):
+def test_it_is_reported_why_there_is_no_suv(read, values, reported):
     volume = read(**values)
     stated = {"PROPCPS": "{propcounts}/s", None: "", "CNTS": "{counts}"}
     unit = stated[values["Units"]] if "Units" in values else "Bq/ml"
     assert (volume.suv, volume.unit, volume.scale) == (None, unit, 1.0)
     (note,) = [n for n in volume.notes if "SUV" in n]
-    assert re.search(told, note), note
+    assert re.search(reported, note), note
     assert measure(volume, Mask.of(INSIDE)).mean == (STORED[INSIDE] * SLOPE).mean()
 
 
@@ -231,8 +231,8 @@ def test_a_report_and_the_command_line_tell_suv(read, tmp_path):
     assert '"126401"' in text
     assert f'"{SUV_UNIT}"' in text
     arguments = ["measure", str(tmp_path / "pet"), "--mask", str(seg)]
-    (told,) = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)["objects"]
-    assert (told["unit"], told["mean"]) == (SUV_UNIT, pytest.approx(made.mean, abs=1e-5))
+    (reported,) = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)["objects"]
+    assert (reported["unit"], reported["mean"]) == (SUV_UNIT, pytest.approx(made.mean, abs=1e-5))
     assert json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)["notes"] == []
     assert brightness(made.values) in CliRunner().invoke(app, arguments).stdout
 

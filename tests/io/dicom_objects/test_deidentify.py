@@ -91,8 +91,8 @@ def test_nothing_of_the_patient_is_left_and_the_objects_fit_together(series, tmp
     assert len({f.StudyInstanceUID for f in files}) == 1
     found = read_seg(tmp_path / "out" / f"{seg.SOPInstanceUID}.dcm")
     assert found.values.sum() == 2 * 6 * 7
-    told = read_sr(tmp_path / "out" / f"{report.SOPInstanceUID}.dcm")[0]["mean"]
-    assert told == read_sr(series / "sr.dcm")[0]["mean"]
+    reported = read_sr(tmp_path / "out" / f"{report.SOPInstanceUID}.dcm")[0]["mean"]
+    assert reported == read_sr(series / "sr.dcm")[0]["mean"]
 
 
 def test_every_file_says_what_was_done_to_it(series, tmp_path):
@@ -132,7 +132,7 @@ def test_what_is_to_be_kept_is_kept_without_the_name(series, tmp_path):
     assert seg.SegmentSequence[0].SegmentLabel == "REMOVED's liver"
 
 
-def test_a_series_that_is_not_there_is_told(series, tmp_path):
+def test_a_series_that_is_not_there_is_reported(series, tmp_path):
     with pytest.raises(InvalidImage, match="No file in .* is of the series 1.2.3"):
         deidentify(series, tmp_path / "out", series="1.2.3")
     assert not (tmp_path / "out").exists()
@@ -147,7 +147,7 @@ def test_nothing_is_overwritten(series, tmp_path):
     assert [p.name for p in out.iterdir()] == ["mine.txt"]
 
 
-def test_one_bad_file_is_told_by_name_and_the_others_are_written(series, tmp_path):
+def test_one_bad_file_is_reported_by_name_and_the_others_are_written(series, tmp_path):
     damaged = series / "001.dcm"
     damaged.write_bytes(damaged.read_bytes()[:300])
     (series / "empty.dcm").write_bytes(b"")
@@ -188,7 +188,7 @@ def test_a_full_disk_or_a_cancel_leaves_nothing(series, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "reported"),
     [
         ({"BurnedInAnnotation": "YES"}, "1 file has text burned into the image"),
         ({"Modality": "US"}, "1 file has no statement on burned-in text"),
@@ -200,14 +200,14 @@ def test_a_full_disk_or_a_cancel_leaves_nothing(series, tmp_path):
     ],
     ids=["marked", "ultrasound", "secondary capture", "clean"],
 )
-def test_writing_in_the_picture_is_warned_of(values, told, tmp_path):
+def test_writing_in_the_picture_is_warned_of(values, reported, tmp_path):
     made = dataset(DATA[0], values.pop("sop_class", "1.2.840.10008.5.1.4.1.1.2"))
     for name, value in values.items():
         setattr(made, name, value)
     save(made, tmp_path / "in" / "a.dcm")
     found = deidentify(tmp_path / "in", tmp_path / "out")
-    assert (told is None) == (found.warnings == ())
-    assert told is None or told in found.warnings[0]
+    assert (reported is None) == (found.warnings == ())
+    assert reported is None or reported in found.warnings[0]
     marked = values.get("BurnedInAnnotation") == "YES"
     assert every(tmp_path / "out")[0].PatientIdentityRemoved == ("NO" if marked else "YES")
 
@@ -234,12 +234,12 @@ def test_contours_keep_their_places_and_their_frame_of_reference(tmp_path):
     assert contours[0] == contours[1]
 
 
-def test_the_command_tells_what_it_wrote(series, tmp_path):
+def test_the_command_states_what_it_wrote(series, tmp_path):
     command = [sys.executable, "-c", "from napari_medvlm.cli import app; app()", "deidentify"]
     arguments = [str(series), "--out", str(tmp_path / "out"), "--seed", "secret", "--json"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
-    told = json.loads(done.stdout)
-    assert told == {"out": str(tmp_path / "out"), "files": 8, "left_out": [], "warnings": []}
+    reported = json.loads(done.stdout)
+    assert reported == {"out": str(tmp_path / "out"), "files": 8, "left_out": [], "warnings": []}
     again = subprocess.run([*command, *arguments], capture_output=True, text=True)
     assert again.returncode == 1
     assert "already exists" in again.stderr

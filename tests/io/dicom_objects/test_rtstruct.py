@@ -71,11 +71,11 @@ def test_every_voxel_comes_back_with_names_and_colours(volume, written):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the validator is Debian's dicom3tools")
 def test_a_validator_finds_no_error(written):
-    told = subprocess.run(
+    reported = subprocess.run(
         ["dciodvfy", "-new", written], capture_output=True, text=True, check=False
     )
-    assert told.stderr.strip().endswith("RTStructureSet")
-    assert "Error" not in told.stderr
+    assert reported.stderr.strip().endswith("RTStructureSet")
+    assert "Error" not in reported.stderr
 
 
 def contours(made):
@@ -110,7 +110,7 @@ def test_the_millilitres_inside_the_contours_are_those_of_the_mask(volume, writt
         assert areas == pytest.approx(mask.sum() * y * x, rel=1e-6)
 
 
-def test_it_tells_what_who_and_of_which_series(volume, written):
+def test_it_states_what_who_and_of_which_series(volume, written):
     made = pydicom.dcmread(written)
     first = pydicom.dcmread(next(volume.source.iterdir()))
     assert (made.PatientName, made.PatientID) == (first.PatientName, "1")
@@ -137,8 +137,8 @@ def test_the_command_line_writes_and_measures_it(volume, tmp_path):
     assert is_rtstruct(out)
     seg = read_masks(tmp_path / "x.dcm", volume.grid)
     assert np.array_equal(read_masks(out, volume.grid).values, seg.values)
-    told = ["measure", str(volume.source), "--json", "--mask"]
-    ways = [CliRunner().invoke(app, [*told, str(p)]) for p in (out, tmp_path / "x.dcm")]
+    reported = ["measure", str(volume.source), "--json", "--mask"]
+    ways = [CliRunner().invoke(app, [*reported, str(p)]) for p in (out, tmp_path / "x.dcm")]
     first, second = (json.loads(way.stdout)["objects"] for way in ways)
     assert first == second
 
@@ -167,7 +167,7 @@ def test_frames_of_one_file_are_named_by_their_number(tmp_path):
     assert np.array_equal(read_rtstruct(path, volume.grid).values == 1, mask)
 
 
-def test_what_cannot_be_said_in_dicom_is_told(volume, tmp_path):
+def test_what_cannot_be_said_in_dicom_is_reported(volume, tmp_path):
     path = tmp_path / "x.rtstruct.dcm"
     with pytest.raises(CannotSave, match="all objects are empty"):
         nmv.write_mask(path, np.zeros(volume.shape, bool), volume)
@@ -240,12 +240,12 @@ def set_kind(made, kind):
         (lambda made, grid: shifted(first_contour(made), 90, grid), "outside the image"),
     ],
 )
-def test_contours_that_cannot_be_taken_are_left_out_and_told(volume, written, change, note):
+def test_contours_that_cannot_be_taken_are_left_out_and_reported(volume, written, change, note):
     changed(written, lambda made: change(made, volume.grid))
     back = read_structure_set(written, volume.grid)
-    (told,) = back.notes
-    assert told.startswith("1 contour of left kidney: ")
-    assert re.search(note, told)
+    (reported,) = back.notes
+    assert reported.startswith("1 contour of left kidney: ")
+    assert re.search(note, reported)
     assert np.array_equal(back.rois[7].mask.full(), two_objects(volume)[7])
     assert back.rois[1].mask.voxels < two_objects(volume)[1].sum()
 
@@ -328,17 +328,17 @@ def test_inner_contours_are_holes_and_the_order_does_not_matter(volume, written)
 
 
 @pytest.mark.parametrize("part", [0.03, 0.1, 0.4, 0.7, 0.9])
-def test_a_file_that_is_cut_off_is_told(volume, written, part):
+def test_a_file_that_is_cut_off_is_reported(volume, written, part):
     content = written.read_bytes()
     written.write_bytes(content[: int(part * len(content))])
     try:
-        told = read_rtstruct(written, volume.grid).notes[0]
+        reported = read_rtstruct(written, volume.grid).notes[0]
     except InvalidImage as error:
-        told = error.message
-    assert re.search(r"is damaged|holds no|lies in the image|may be cut off", told)
+        reported = error.message
+    assert re.search(r"is damaged|holds no|lies in the image|may be cut off", reported)
 
 
-def test_another_image_or_kind_of_file_is_told(volume, written, tmp_path):
+def test_another_image_or_kind_of_file_is_reported(volume, written, tmp_path):
     far = np.array(volume.affine)
     far[:3, 3] += 5000
     with pytest.raises(InvalidImage, match="No contour of x.rtstruct.dcm lies in the image"):
@@ -349,7 +349,7 @@ def test_another_image_or_kind_of_file_is_told(volume, written, tmp_path):
     assert read_seg(tmp_path / "seg.dcm").names == {1: "left kidney", 2: "cyst"}
 
 
-def test_a_structure_set_of_a_planning_system_is_read_and_its_points_are_told():
+def test_a_structure_set_of_a_planning_system_is_read_and_its_points_are_reported():
     path = Path(get_testdata_file("rtstruct.dcm", download=False))
     affine = np.diag([10.0, 5, 5, 1])
     affine[:3, 3] = -300, -200, -250

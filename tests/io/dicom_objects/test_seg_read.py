@@ -104,8 +104,10 @@ def test_sheared_slices_of_a_tilted_gantry_go_out_and_come_back(of_series, tmp_p
     mask = in_slices(volume, 2, 3, 6)
     nmv.write_mask(path, mask, volume)
     assert np.array_equal(read_masks(path, volume.grid).values, mask)
-    told = subprocess.run(["dciodvfy", "-new", path], capture_output=True, text=True, check=False)
-    assert "Error" not in told.stderr
+    reported = subprocess.run(
+        ["dciodvfy", "-new", path], capture_output=True, text=True, check=False
+    )
+    assert "Error" not in reported.stderr
     with pytest.raises(InvalidImage) as refused:
         read_seg_on_series(path, {})
     assert "Open the series that it was made on first" in refused.value.hint
@@ -125,10 +127,10 @@ def test_a_label_map_is_read_and_reported(of_series, tmp_path):
         app, ["measure", str(volume.source), "--mask", str(path), "--sr", str(tmp_path / "sr.dcm")]
     )
     assert done.exit_code == 0, done.output
-    assert [told["name"] for told in read_sr(tmp_path / "sr.dcm")] == ["s1", "s2"]
+    assert [reported["name"] for reported in read_sr(tmp_path / "sr.dcm")] == ["s1", "s2"]
 
 
-def test_fractions_count_from_one_half_and_that_is_told(of_series, tmp_path):
+def test_fractions_count_from_one_half_and_that_is_reported(of_series, tmp_path):
     volume = of_series()
     shares = np.zeros((*volume.shape, 2), np.float32)
     shares[2:5, 3:9, 3:9] = (0.8, 0.2)
@@ -142,7 +144,7 @@ def test_fractions_count_from_one_half_and_that_is_told(of_series, tmp_path):
     assert np.array_equal(np.unique(alone.values), [0, 1])
 
 
-def test_an_empty_segment_is_told_and_left_out_of_the_report(of_series, tmp_path):
+def test_an_empty_segment_is_reported_and_left_out_of_the_report(of_series, tmp_path):
     volume = of_series()
     both = np.stack([in_slices(volume, 3, 4), np.zeros(volume.shape, np.uint8)], axis=-1)
     path, sr = by_others(volume, both, "BINARY", tmp_path / "seg.dcm"), tmp_path / "sr.dcm"
@@ -156,11 +158,11 @@ def test_an_empty_segment_is_told_and_left_out_of_the_report(of_series, tmp_path
 
     objects = json.loads(done.stdout, parse_constant=refuse)["objects"]
     assert objects[1]["mean"] is None
-    assert [told["name"] for told in read_sr(sr)] == ["s1"]
+    assert [reported["name"] for reported in read_sr(sr)] == ["s1"]
 
 
 @pytest.mark.parametrize("name", ["JPEG2000.dcm", "rtdose.dcm", "JPEGLSNearLossless_08.dcm"])
-def test_images_that_no_segmentation_can_refer_to_are_told(name, tmp_path):
+def test_images_that_no_segmentation_can_refer_to_are_reported(name, tmp_path):
     volume = nmv.read_volume(get_testdata_file(name))
     mask = np.zeros(volume.shape, np.uint8)
     mask[0, 2:5, 2:5] = 1
@@ -169,7 +171,7 @@ def test_images_that_no_segmentation_can_refer_to_are_told(name, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_series_without_a_study_is_told(tmp_path):
+def test_a_series_without_a_study_is_reported(tmp_path):
     data = np.zeros((3, 8, 8), np.int16)
     write_series(tmp_path / "series", data, FrameOfReferenceUID=generate_uid(), **PATIENT)
     volume = nmv.read_volume(tmp_path / "series")
@@ -190,20 +192,20 @@ def test_any_name_can_be_written(of_series, tmp_path, name, shown):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "reported"),
     [
         ("series", "series is a folder."),
         ("a.stl", "a.stl holds a surface, which has no voxels."),
         ("test-SR.dcm", "test-SR.dcm holds no objects (Comprehensive SR Storage)."),
     ],
 )
-def test_what_holds_no_objects_is_told(of_series, tmp_path, name, told):
+def test_what_holds_no_objects_is_reported(of_series, tmp_path, name, reported):
     volume = of_series()
     nmv.write_mask(tmp_path / "a.stl", in_slices(volume, 3), volume)
     path = tmp_path / name if (tmp_path / name).exists() else get_testdata_file(name)
     done = CliRunner().invoke(app, ["measure", str(volume.source), "--mask", str(path)])
     assert done.exit_code == 1
-    assert told in done.output
+    assert reported in done.output
 
 
 def test_a_filled_gap_can_be_measured(of_series, tmp_path):

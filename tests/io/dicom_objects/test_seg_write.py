@@ -34,15 +34,17 @@ def test_a_validator_finds_no_error(volume, tmp_path):
     path = tmp_path / "seg.dcm"
     segments = {1: Segment("left kidney", "#ff0000", algorithm="embedded"), 2: Segment("cyst")}
     nmv.write_mask(path, two_objects(volume), volume, segments)
-    told = subprocess.run(["dciodvfy", "-new", path], capture_output=True, text=True, check=False)
-    assert told.stderr.strip().endswith("Segmentation")
-    assert "Error" not in told.stderr
+    reported = subprocess.run(
+        ["dciodvfy", "-new", path], capture_output=True, text=True, check=False
+    )
+    assert reported.stderr.strip().endswith("Segmentation")
+    assert "Error" not in reported.stderr
 
 
 def test_every_voxel_comes_back(volume, tmp_path):
     path, labels = tmp_path / "seg.dcm", two_objects(volume)
-    told = {1: Segment("left kidney", "#ff8000"), 2: Segment("cyst")}
-    nmv.write_mask(path, labels, volume, told)
+    reported = {1: Segment("left kidney", "#ff8000"), 2: Segment("cyst")}
+    nmv.write_mask(path, labels, volume, reported)
     back = read_labels(path)
     assert back.names == {1: "left kidney", 2: "cyst"}
     assert list(back.colors) == [1]
@@ -68,10 +70,10 @@ def test_frames_lie_at_the_right_place_for_others(volume, tmp_path):
         assert np.array_equal(frame > 0, labels[z] > 0)
 
 
-def test_it_tells_what_who_and_of_which_series(volume, tmp_path):
+def test_it_states_what_who_and_of_which_series(volume, tmp_path):
     path = tmp_path / "seg.dcm"
-    told = Segment("left kidney", "#ff0000", algorithm="sam sam_vit_b.pth", version="01ec64")
-    nmv.write_mask(path, two_objects(volume) == 1, volume, {1: told})
+    reported = Segment("left kidney", "#ff0000", algorithm="sam sam_vit_b.pth", version="01ec64")
+    nmv.write_mask(path, two_objects(volume) == 1, volume, {1: reported})
     made = hd.seg.segread(path)
     described = made.get_segment_description(1)
     assert described.segmented_property_type.meaning == "Kidney"
@@ -95,7 +97,7 @@ def test_objects_may_overlap(volume, tmp_path):
     assert found.array[..., 1].sum() == two.sum()
 
 
-def test_a_label_map_tells_the_same_of_objects_that_do_not_overlap(volume, tmp_path):
+def test_a_label_map_states_the_same_of_objects_that_do_not_overlap(volume, tmp_path):
     path, labels = tmp_path / "seg.labelmap.dcm", two_objects(volume)
     nmv.write_mask(path, labels, volume, {1: Segment("left kidney", "#ff8000"), 2: Segment("cyst")})
     assert pydicom.dcmread(path).SegmentationType == "LABELMAP"
@@ -109,7 +111,7 @@ def test_a_label_map_tells_the_same_of_objects_that_do_not_overlap(volume, tmp_p
         write_segments(tmp_path / "b.labelmap.dcm", {1: one, 2: two}, volume)
 
 
-def test_what_cannot_be_said_in_dicom_is_told(volume, tmp_path):
+def test_what_cannot_be_said_in_dicom_is_reported(volume, tmp_path):
     with pytest.raises(CannotSave, match="all objects are empty"):
         nmv.write_mask(tmp_path / "s.dcm", np.zeros(volume.shape, bool), volume)
     plain = nmv.Volume(np.arange(8.0).reshape(2, 2, 2), name="phantom")
@@ -122,7 +124,7 @@ def test_what_cannot_be_said_in_dicom_is_told(volume, tmp_path):
     assert not list(tmp_path.glob("*.dcm"))
 
 
-def test_a_damaged_segmentation_is_told(volume, tmp_path):
+def test_a_damaged_segmentation_is_reported(volume, tmp_path):
     path = tmp_path / "seg.dcm"
     nmv.write_mask(path, two_objects(volume), volume)
     made = pydicom.dcmread(path)

@@ -43,11 +43,11 @@ def test_what_is_printed_is_in_the_report_and_in_the_table(volume, seg, tmp_path
     voxel_ml = abs(np.linalg.det(volume.affine[:3, :3])) / 1000
     assert objects[0]["volume_ml"] == pytest.approx(336 * voxel_ml)
     back = read_sr(sr)
-    for found, told in zip(objects, back, strict=True):
-        assert told["name"] == found["name"]
+    for found, reported in zip(objects, back, strict=True):
+        assert reported["name"] == found["name"]
         for column in ("volume_ml", "longest_axial_mm", "perpendicular_axial_mm", "mean", "sd"):
-            assert told[column] == pytest.approx(found[column], abs=1e-3)
-        assert (told["minimum"], told["maximum"]) == (found["minimum"], found["maximum"])
+            assert reported[column] == pytest.approx(found[column], abs=1e-3)
+        assert (reported["minimum"], reported["maximum"]) == (found["minimum"], found["maximum"])
     assert table.read_text("utf-8").count("\n") == 3
 
 
@@ -89,9 +89,9 @@ def test_a_validator_finds_no_error(volume, seg, tmp_path, of):
         assert measured(volume, seg, "--sr", str(sr)).exit_code == 0
     else:
         write_sr(sr, None, {}, volume, rulers=RULERS)
-    told = subprocess.run(["dciodvfy", "-new", sr], capture_output=True, text=True, check=False)
-    assert told.stderr.strip().endswith("Comprehensive3DSR")
-    assert "Error" not in told.stderr
+    reported = subprocess.run(["dciodvfy", "-new", sr], capture_output=True, text=True, check=False)
+    assert reported.stderr.strip().endswith("Comprehensive3DSR")
+    assert "Error" not in reported.stderr
 
 
 def test_a_single_object_is_reported(volume, tmp_path):
@@ -101,7 +101,7 @@ def test_a_single_object_is_reported(volume, tmp_path):
     nmv.write_mask(seg, mask, volume, {1: Segment("cyst")})
     done = measured(volume, seg, "--sr", str(sr))
     assert done.exit_code == 0, done.output
-    assert [told["name"] for told in read_sr(sr)] == ["cyst"]
+    assert [reported["name"] for reported in read_sr(sr)] == ["cyst"]
 
 
 def test_a_report_refers_to_a_segmentation(volume, seg, tmp_path):

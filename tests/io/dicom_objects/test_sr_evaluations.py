@@ -56,15 +56,15 @@ def files(volume, labels, tmp_path):
 def reported(volume, seg, files):
     report = seg.with_name("sr.dcm")
     words = [text for file in files for text in ("--words", str(file))]
-    told = ["measure", str(volume.source), "--mask", str(seg), "--sr", str(report), *words]
-    done = CliRunner().invoke(app, told)
+    command = ["measure", str(volume.source), "--mask", str(seg), "--sr", str(report), *words]
+    done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     return report
 
 
 def test_what_was_found_and_answered_comes_back_beside_the_measurements(volume, seg, files):
     report = reported(volume, seg, files)
-    assert [told["name"] for told in read_sr(report)] == ["liver"]
+    assert [lesion["name"] for lesion in read_sr(report)] == ["liver"]
     back = read_evaluations(report)
     truth = [e for file in files for e in evaluations_of_file(file, volume)]
     by_words = {(e.question, e.sentence): e for e in truth}
@@ -87,9 +87,11 @@ def test_what_was_found_and_answered_comes_back_beside_the_measurements(volume, 
 @pytest.mark.skipif(sys.platform != "linux", reason="the validator is Debian's dicom3tools")
 def test_a_validator_finds_no_error(volume, seg, files):
     report = reported(volume, seg, files)
-    told = subprocess.run(["dciodvfy", "-new", report], capture_output=True, text=True, check=False)
-    assert told.stderr.strip().endswith("Comprehensive3DSR")
-    assert "Error" not in told.stderr
+    checked = subprocess.run(
+        ["dciodvfy", "-new", report], capture_output=True, text=True, check=False
+    )
+    assert checked.stderr.strip().endswith("Comprehensive3DSR")
+    assert "Error" not in checked.stderr
 
 
 def test_several_boxes_at_any_angle_stay_with_their_sentence(volume, seg):
@@ -126,15 +128,15 @@ def test_words_about_another_image_are_refused(volume, files):
 
 def test_sentences_come_back_in_the_order_of_the_answer(volume, seg):
     box = Box.at_index(volume, (1, 2, 3), (4, 8, 9))
-    told = [
+    evaluations = [
         Evaluation("What is seen?", "Two things.", (), None, None, "model a"),
         Evaluation("What is seen?", "A nodule.", (box,), None, None, "model a"),
         Evaluation("nodule", "Found: nodule.", (box,), True, 0.5, "model b"),
         Evaluation("What is seen?", "No effusion.", (), None, None, "model a"),
     ]
-    write_sr(seg.with_name("sr.dcm"), seg, {}, volume, told)
+    write_sr(seg.with_name("sr.dcm"), seg, {}, volume, evaluations)
     back = read_evaluations(seg.with_name("sr.dcm"))
-    assert [e.sentence for e in back] == [e.sentence for e in told]
+    assert [e.sentence for e in back] == [e.sentence for e in evaluations]
     (exchange,) = exchanges_of(back)
     assert (exchange.question, exchange.backend) == ("What is seen?", "model a")
     assert exchange.answer.text == "Two things. A nodule. No effusion."

@@ -167,13 +167,13 @@ def test_a_rectangle_sets_the_window_from_what_is_seen_in_it(plane, mode):
 
 def test_a_rectangle_without_contrast_or_in_3d_says_so_and_changes_nothing():
     viewer, layer, _ = shown()
-    told = []
-    drag = window_drag(viewer, told.append)
+    reported = []
+    drag = window_drag(viewer, reported.append)
     drag.begin(WindowGesture.RECTANGLE)
     Mouse(viewer).drags((0, 0), (5, 5), worlds=[(0.0, 900.0, 900.0), (0.0, 950.0, 950.0)])
     show_3d(viewer)
     Mouse(viewer).drags((0, 0), (5, 5))
-    assert ["no contrast" in str(told[0]), "3D" in str(told[1])] == [True, True]
+    assert ["no contrast" in str(reported[0]), "3D" in str(reported[1])] == [True, True]
     assert limits(layer) == (-160, 240)
 
 
@@ -216,7 +216,7 @@ def test_changes_that_follow_slowly_are_steps_of_their_own():
     assert [history.undo(), history.undo(), history.undo()] == [Window(0, 3), Window(0, 1), None]
 
 
-def test_the_canvas_tells_the_window_of_the_chosen_image_in_an_overlay_of_its_own():
+def test_the_canvas_states_the_window_of_the_chosen_image_in_an_overlay_of_its_own():
     viewer, layer, _ = shown()
     control = WindowControl(viewer)
     text = viewer.canvas.overlays[OVERLAY]

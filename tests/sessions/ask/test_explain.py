@@ -21,14 +21,14 @@ def asked(session, view=SLICES):
 
 
 def test_a_map_lies_on_the_slice_of_its_picture_and_is_kept(inline, scene, scripted, tmp_path):
-    told = []
-    inline.progressed.connect(lambda _, text: told.append(text))
+    reported = []
+    inline.progressed.connect(lambda _, text: reported.append(text))
     number = asked(inline)
     inline.explain(number, 1)
     exchange = inline.turn(number)
     found = exchange.evidence
     assert (found.image, exchange.state) == (1, State.ANSWERED)
-    assert "pass 3 of 5" in told
+    assert "pass 3 of 5" in reported
     full = found.heatmap.full()
     assert {int(z) for z in np.nonzero(full)[0]} == {4}
     file = tmp_path / "session.json"
@@ -69,7 +69,7 @@ def test_measuring_needs_no_evidence(scene):
         assert "reports no token probabilities" in obstacle(session.turn(number))
 
 
-def test_pictures_that_cannot_be_made_again_are_told(inline, scene, scripted):
+def test_pictures_that_cannot_be_made_again_are_reported(inline, scene, scripted):
     both = asked(
         inline, ImageSelection(nmv.Scope(0, 3, 4), others=(NamedVolume("prior", scene[0]),))
     )

@@ -55,7 +55,7 @@ def colored(picture, color):
     return (picture.pixels == COLORS[color]).all(axis=2)
 
 
-def test_slices_are_captioned_and_their_share_is_told(phantom):
+def test_slices_are_captioned_and_their_share_is_reported(phantom):
     looked = pictures(phantom[0], ImageSelection(Scope(slice_step_mm=8), windows=GRAY))
     assert [p.slice.index for p in looked.pictures] == [1, 5, 9, 13]
     assert looked.captions[0] == "axial slice 1 of 16, window 180/360"
@@ -214,7 +214,7 @@ def test_coordinates_in_the_text_lead_back_to_the_box(phantom, at, size, grammar
     np.testing.assert_array_equal(back, (start, stop))
 
 
-def test_places_in_a_montage_are_told_for_each_tile(phantom, region):
+def test_places_in_a_montage_are_reported_for_each_tile(phantom, region):
     volume, left, _ = phantom
     (montage,) = pictures(volume, ImageSelection(Scope(0, 6, 10), montage=4)).pictures
     places = places_in(montage, region)

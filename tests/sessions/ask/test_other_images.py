@@ -100,9 +100,9 @@ def test_the_second_question_sends_the_pictures_of_the_first_again(inline):
     first = ImageSelection(Scope(0, 3, 4), windows=GRAY)
     inline.ask("one?", selection=first, context=script({"say": "yes"}))
     second = inline.turn(inline.ask("two?", selection=ImageSelection(Scope(0, 7, 8))))
-    told = heard(second)
-    assert [len(captions) for captions in told["earlier_captions"]] == [1]
-    assert told["earlier_captions"][0][0].startswith("axial slice 3 of 12")
+    reported = heard(second)
+    assert [len(captions) for captions in reported["earlier_captions"]] == [1]
+    assert reported["earlier_captions"][0][0].startswith("axial slice 3 of 12")
     note = "Sent again with 1 image of earlier questions: axial slice 3 of 12."
     assert second.answer.notes == (note,)
 
@@ -110,6 +110,6 @@ def test_the_second_question_sends_the_pictures_of_the_first_again(inline):
 def test_a_picture_that_the_question_sends_itself_is_sent_once(inline):
     view = ImageSelection(Scope(0, 3, 4), windows=GRAY)
     inline.ask("one?", selection=view, context=script({"say": "yes"}))
-    told = heard(inline.turn(inline.ask("two?", selection=view)))
-    assert told["earlier_captions"] == [[]]
-    assert len(told["captions"]) == 1
+    reported = heard(inline.turn(inline.ask("two?", selection=view)))
+    assert reported["earlier_captions"] == [[]]
+    assert len(reported["captions"]) == 1

@@ -180,7 +180,7 @@ def test_the_same_place_in_the_prior_is_shown(scene, call):
         ("ground", {"phrase": " "}, "is empty"),
     ],
 )
-def test_what_cannot_be_done_is_told_to_the_model(call, name, arguments, reason):
+def test_what_cannot_be_done_is_reported_to_the_model(call, name, arguments, reason):
     result = call(name, **arguments)
     assert result.failed
     assert reason in result.text
@@ -268,7 +268,7 @@ def test_objects_of_a_conversation_come_back_with_it(session, phantom):
         assert {n: m.digest for n, m in back.items()} == {n: m.digest for n, m in made.items()}
 
 
-def test_rounds_are_bounded_and_the_model_is_told_to_answer(session):
+def test_rounds_are_bounded_and_the_model_is_asked_to_answer(session):
     greedy = {"say": "More.", "calls": [["measure", {"object": "x"}]]}
     exchange = session.turn(session.ask("a?", tools=["measure"], context=script(greedy)))
     assert len(exchange.steps) == MAX_ROUNDS
@@ -326,7 +326,7 @@ def test_stop_in_the_middle_of_a_tool_keeps_what_was_written(phantom, scripted, 
         assert exchange.steps == ()
 
 
-def test_a_tool_whose_worker_dies_is_told_to_the_model(phantom, scripted, runner):
+def test_a_tool_whose_worker_dies_is_reported_to_the_model(phantom, scripted, runner):
     with AskSession(phantom[0], scripted, runner) as session:
         session.segmenter = ModelChoice("dying")
         id_ = session.ask(

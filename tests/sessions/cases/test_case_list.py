@@ -190,7 +190,7 @@ def test_a_full_disk_changes_nothing(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["list.cases.json"]
 
 
-def test_a_damaged_file_is_told(tmp_path):
+def test_a_damaged_file_is_reported(tmp_path):
     path = tmp_path / "list.cases.json"
     for text in ("", "{", '{"title": "t", "version": 9}', "[]"):
         path.write_text(text)
@@ -225,7 +225,7 @@ def test_a_folder_is_gone_on_with_and_new_images_come_last(images):
     assert read_list(path) == known
 
 
-def test_an_empty_or_missing_folder_is_told(tmp_path):
+def test_an_empty_or_missing_folder_is_reported(tmp_path):
     with pytest.raises(CaseListError, match="There is no image"):
         book_of(tmp_path, go_on)
     with pytest.raises(CaseListError, match="There is no gone in"):
@@ -247,16 +247,16 @@ def test_a_table_gives_its_rows(tmp_path, between):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("", "no column 'path'"),
         ("a,b\n1,2\n", "no column 'path'"),
         ("path,name\nx,1\n,2\n", "Line 3 of t.csv has no path"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_told(tmp_path, text, told):
+def test_a_table_that_cannot_be_used_is_reported(tmp_path, text, reported):
     (tmp_path / "t.csv").write_text(text)
-    with pytest.raises(CaseListError, match=told):
+    with pytest.raises(CaseListError, match=reported):
         list_of(tmp_path / "t.csv", go_on)
 
 

@@ -79,9 +79,9 @@ def test_the_page_needs_no_other_file_and_shows_the_region(volume, conversation,
 
 def test_values_are_whole(volume, conversation, tmp_path):
     export(tmp_path / "c.json", volume, conversation)
-    told = json.loads((tmp_path / "c.json").read_text("utf-8"))
-    assert told == json.loads(json.dumps(as_json(volume, conversation)))
-    first, second = told["turns"]
+    reported = json.loads((tmp_path / "c.json").read_text("utf-8"))
+    assert reported == json.loads(json.dumps(as_json(volume, conversation)))
+    first, second = reported["turns"]
     assert [c["section"] for c in first["claims"]] == ["findings", "findings", "impression"]
     low, high = np.array(first["claims"][0]["regions"][0]["box_mm"])
     assert np.allclose(high - low, np.abs(volume.affine[:3, :3] @ (4, 8, 10)))
@@ -91,7 +91,7 @@ def test_values_are_whole(volume, conversation, tmp_path):
     assert second["answer"] == "Because the"
 
 
-def test_what_cannot_be_written_is_told(volume, conversation, tmp_path):
+def test_what_cannot_be_written_is_reported(volume, conversation, tmp_path):
     with pytest.raises(CannotSave, match="no known ending"):
         export(tmp_path / "c.pdf", volume, conversation)
     with pytest.raises(CannotSave, match=r"c\.md could not be written"):

@@ -48,7 +48,7 @@ def algorithm(path):
 
 
 @pytest.mark.parametrize("way", ["save", "report", "push"])
-def test_a_segmentation_tells_the_model_and_the_hash_of_its_weights(
+def test_a_segmentation_states_the_model_and_the_hash_of_its_weights(
     session, tmp_path, monkeypatch, way
 ):
     weights = tmp_path / "secret-folder" / "net.pth"
@@ -61,18 +61,18 @@ def test_a_segmentation_tells_the_model_and_the_hash_of_its_weights(
         "push": lambda: results_of(session).write(tmp_path)[0],
     }
     path = ways[way]()
-    told = algorithm(path)
-    assert told.name == "embedded net.pth"
-    assert told.version
-    assert dict(told.parameters) == {"weights SHA-256": hashlib.sha256(b"weights").hexdigest()}
+    reported = algorithm(path)
+    assert reported.name == "embedded net.pth"
+    assert reported.version
+    assert dict(reported.parameters) == {"weights SHA-256": hashlib.sha256(b"weights").hexdigest()}
     assert b"secret-folder" not in path.read_bytes()
 
 
 def test_a_model_that_is_gone_keeps_nobody_from_saving(session, tmp_path, monkeypatch):
     made_with(session, tmp_path / "gone.pth", monkeypatch)
-    told = algorithm(write_objects(session, tmp_path / "seg.dcm")[0])
-    assert told.name == "embedded gone.pth"
-    assert told.parameters is None
+    reported = algorithm(write_objects(session, tmp_path / "seg.dcm")[0])
+    assert reported.name == "embedded gone.pth"
+    assert reported.parameters is None
 
 
 def tracked(path):
@@ -134,8 +134,8 @@ def test_other_objects_and_other_sessions_have_other_uids(session):
 def test_an_object_of_others_keeps_its_uid_when_it_is_changed_and_written(session, tmp_path):
     theirs, labels = tmp_path / "theirs.dcm", np.zeros(session.volume.shape, np.uint8)
     labels[2:6, 3:9, 3:9], labels[8:10, 3:9, 3:9] = 1, 2
-    told = {1: Segment("liver", tracking_uid="2.25.77"), 2: Segment("cyst")}
-    nmv.write_mask(theirs, labels, session.volume, told)
+    reported = {1: Segment("liver", tracking_uid="2.25.77"), 2: Segment("cyst")}
+    nmv.write_mask(theirs, labels, session.volume, reported)
     made = pydicom.dcmread(theirs)
     del made.SegmentSequence[1].TrackingUID, made.SegmentSequence[1].TrackingID
     made.save_as(theirs)

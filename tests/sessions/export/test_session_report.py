@@ -81,10 +81,10 @@ def test_the_figures_are_those_of_the_table_of_measurements(session):
     assert head[1:] == ["<left> & 1", "right", "nothing"]
     for column, *values in body:
         assert values == [str(row.values[column]) for row in rows]
-    for told, row in zip(seen.tables["summary"][1:], rows, strict=True):
-        assert told[0] == row.name
-        assert float(told[1]) == pytest.approx(row.volume_ml, abs=0.005)
-        assert float(told[2]) == pytest.approx(row.longest_axial_mm, abs=0.05)
+    for reported, row in zip(seen.tables["summary"][1:], rows, strict=True):
+        assert reported[0] == row.name
+        assert float(reported[1]) == pytest.approx(row.volume_ml, abs=0.005)
+        assert float(reported[2]) == pytest.approx(row.longest_axial_mm, abs=0.05)
 
 
 def test_distances_and_angles_have_a_table_of_their_own(session):
@@ -134,7 +134,7 @@ def test_letters_say_where_the_sides_lie_in_the_patient(degrees):
             assert off[patient] * way == pytest.approx(np.abs(off).max())
 
 
-def test_what_made_it_is_told_and_no_patient(tmp_path):
+def test_what_made_it_is_reported_and_no_patient(tmp_path):
     make(tmp_path / "ct")
     volume = nmv.read_volume(tmp_path / "ct")
     with nmv.SegmentationSession(volume, runner=InlineRunner()) as session:
@@ -147,13 +147,13 @@ def test_what_made_it_is_told_and_no_patient(tmp_path):
     assert str(tmp_path) not in text
     assert "not a medical device" in NOTICE
     assert seen.words.count(NOTICE) == 2
-    for told in ("Backend: Embedded", "1 prompt.", f"napari-medvlm {nmv.__version__}"):
-        assert told in seen.words.replace("\n", " "), told
+    for reported in ("Backend: Embedded", "1 prompt.", f"napari-medvlm {nmv.__version__}"):
+        assert reported in seen.words.replace("\n", " "), reported
     assert volume.digest in seen.words
     assert seen.tables["summary"][1][-1] == "HU"
 
 
-def test_weights_are_told_by_their_hash(session, tmp_path, monkeypatch):
+def test_weights_are_reported_by_their_hash(session, tmp_path, monkeypatch):
     weights = tmp_path / "secret-folder" / "net.pth"
     weights.parent.mkdir()
     weights.write_bytes(b"weights")
@@ -169,7 +169,7 @@ def test_weights_are_told_by_their_hash(session, tmp_path, monkeypatch):
     assert hashlib.sha256(b"weights").hexdigest() in text
 
 
-def test_another_ending_or_a_full_disk_is_told(session, tmp_path):
+def test_another_ending_or_a_full_disk_is_reported(session, tmp_path):
     with pytest.raises(CannotSave, match="no known ending"):
         write_page(tmp_path / "out.pdf", session)
     with pytest.raises(CannotSave, match="there is no folder"):

@@ -34,7 +34,7 @@ def test_an_equal_mask_is_stable() -> None:
 
 
 @pytest.mark.parametrize(("size", "state"), [(5, "grown"), (3, "shrunk")])
-def test_the_volume_tells_growth(size: int, state: str) -> None:
+def test_the_volume_states_growth(size: int, state: str) -> None:
     assert states([cube(2, 2, 2)], [cube(2, 2, 2, size)]) == [state]
 
 

@@ -42,7 +42,7 @@ def test_the_masks_agree_with_the_planted_ones(accepted, pair) -> None:
     assert dice(accepted.masks.values > 0, truth) > 0.9
 
 
-def test_the_backtest_chooses_the_prompts_and_tells_its_error(pair) -> None:
+def test_the_backtest_chooses_the_prompts_and_states_its_error(pair) -> None:
     (value,) = [v for v, name in pair.prior_masks.names.items() if name == "grown b"]
     values = np.where(pair.prior_masks.values == value, value, 0).astype(np.uint8)
     single = replace(pair.prior_masks, values=values)

@@ -47,15 +47,15 @@ def test_many_phrases_are_no_trouble_inline(scene):
 
 def test_a_worker_does_the_same(scene):
     volume, labels = scene
-    told = []
+    reported = []
     with nmv.GroundingSession(volume) as session:
-        session.progressed.connect(lambda fraction, _: told.append(fraction))
+        session.progressed.connect(lambda fraction, _: reported.append(fraction))
         session.ask(["liver", "spleen", "kidney"], labels=[labels])
         session.wait(120)
         assert [r.phrase for r in session.grounding.regions] == ["liver", "spleen"]
         assert [n.phrase for n in session.grounding.not_found] == ["kidney"]
-    assert told
-    assert max(told) <= 1
+    assert reported
+    assert max(reported) <= 1
 
 
 def test_cancel_keeps_what_was_found(scene):
@@ -71,7 +71,7 @@ def test_cancel_keeps_what_was_found(scene):
         assert session.pending == ()
 
 
-def test_nothing_to_look_for_is_told(scene):
+def test_nothing_to_look_for_is_reported(scene):
     volume, _ = scene
     with nmv.GroundingSession(volume, runner="inline") as session:
         with pytest.raises(InvalidPrompt, match="no phrase"):
@@ -134,7 +134,7 @@ def test_phrases_that_wait_keep_the_backend_that_they_were_asked_of(scene):
 
 
 @pytest.mark.parametrize("phrases", ["liver", [3], [None]])
-def test_what_is_no_list_of_texts_is_told(scene, phrases):
+def test_what_is_no_list_of_texts_is_reported(scene, phrases):
     with (
         nmv.GroundingSession(scene[0], runner="inline") as session,
         pytest.raises(InvalidPrompt, match="list of texts"),
@@ -145,7 +145,7 @@ def test_what_is_no_list_of_texts_is_told(scene, phrases):
 @pytest.mark.parametrize(
     "scope", [nmv.Scope(5), nmv.Scope(-1), nmv.Scope(slice_step_mm=float("nan"))]
 )
-def test_a_scope_that_is_none_is_told(scene, scope):
+def test_a_scope_that_is_none_is_reported(scene, scope):
     with pytest.raises(InvalidPrompt, match="no valid scope"):
         nmv.ground(scene[0], ["liver"], scope=scope)
 

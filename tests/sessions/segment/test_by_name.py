@@ -43,7 +43,7 @@ def test_everything_is_an_object_a_name(scene):
     assert [one.name for one in made.objects] == ["left kidney", "right kidney"]
 
 
-def test_boxes_are_prompts_if_the_backend_takes_them_else_told(scene):
+def test_boxes_are_prompts_if_the_backend_takes_them_else_reported(scene):
     volume, left, right = scene
     regions = tuple(region(volume, "kidney", where, mask=False) for where in (left, right))
     found = Grounding(regions, (NotFound("spleen", "It is nowhere."),))

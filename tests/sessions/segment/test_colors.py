@@ -16,7 +16,7 @@ def test_lab_is_that_of_scikit_image():
     assert_allclose(to_lab(rgb), rgb2lab(rgb), atol=0.02)
 
 
-def test_sixty_objects_have_colours_that_can_be_told_apart():
+def test_sixty_objects_have_colours_that_can_be_distinguished():
     lab = rgb2lab(rgb_of(range(1, 61)))
     differences = deltaE_ciede2000(lab[:, None], lab[None]) + 1000 * np.eye(60)
     assert differences.min() > 5  # 2.3 is just noticeable

@@ -10,8 +10,12 @@ from napari_medvlm.sessions.segment.session import SegmentationSession
 from tests.conftest import make_phantom
 
 
-def test_a_note_of_a_mask_is_told_when_it_is_new(monkeypatch):
-    volume, told, notes = make_phantom()[0], [], ["one slice at a time", "one slice at a time", ""]
+def test_a_note_of_a_mask_is_reported_when_it_is_new(monkeypatch):
+    volume, reported, notes = (
+        make_phantom()[0],
+        [],
+        ["one slice at a time", "one slice at a time", ""],
+    )
     real = dispatch.segment
 
     def noted(*asked):
@@ -20,9 +24,9 @@ def test_a_note_of_a_mask_is_told_when_it_is_new(monkeypatch):
 
     monkeypatch.setattr(dispatch, "segment", noted)
     with SegmentationSession(volume, runner="inline") as session:
-        session.noted.connect(told.append)
+        session.noted.connect(reported.append)
         for zyx in ((12, 20, 13), (12, 21, 14), (12, 22, 13)):
             session.add(Point.at_index(volume, zyx))
         session.wait()
-        assert told == ["one slice at a time"]
+        assert reported == ["one slice at a time"]
         assert session.own_mask(session.active).notes == ()

@@ -195,7 +195,7 @@ def test_deleting_objects_is_one_undo(session):
     assert set(np.unique(session.labels)) == {0, 1, 2}
 
 
-def test_the_measure_line_tells_millilitres_millimetres_and_hounsfield(session, phantom):
+def test_the_measure_line_states_millilitres_millimetres_and_hounsfield(session, phantom):
     session.add(nmv.InitialMask.of(session.volume, phantom[1]))
     found = session.measurement(1)
     assert found.volume_ml == pytest.approx(phantom[1].sum() * 2.0 / 1000)
@@ -277,8 +277,8 @@ def test_only_the_box_that_differs_is_drawn_anew(session):
     click(session, LEFT)
     before = session.labels.copy()
     click(session, RIGHT)
-    told = [box for box in boxes if box is not None]
-    assert told[-1] == bounding_box(before != session.labels)
+    reported = [box for box in boxes if box is not None]
+    assert reported[-1] == bounding_box(before != session.labels)
 
 
 def test_the_size_of_the_last_point_is_an_edit_that_is_undone_and_replayed(session, tmp_path):

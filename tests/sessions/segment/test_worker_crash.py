@@ -123,13 +123,13 @@ def test_a_worker_killed_at_20_random_moments_of_30_prompts_loses_nothing(runner
 @pytest.mark.parametrize(
     ("backend", "error"), [("memory", OutOfMemory), ("segfault", WorkerCrashed)]
 )
-def test_failures_are_told_apart_and_the_next_backend_goes_on(runner, volume, backend, error):
+def test_failures_are_distinguished_and_the_next_backend_goes_on(runner, volume, backend, error):
     with nmv.SegmentationSession(volume, backend, runner) as session:
         watch = Watch(session)
         session.add(point(volume, 0))
-        with pytest.raises(error) as told:
+        with pytest.raises(error) as reported:
             session.wait(120)
-        assert [type(f) for f in watch.failures] == [type(told.value)]
+        assert [type(f) for f in watch.failures] == [type(reported.value)]
         assert len(watch.restarts) == (1 if backend == "segfault" else 0)
         session.use("threshold")
         session.add(point(volume, 1))

@@ -58,13 +58,13 @@ def test_what_was_heard_becomes_words(qtbot, monkeypatch):
     assert asked[0][2] == "napari_medvlm.worker.transcribe"
 
 
-def test_a_press_that_is_too_short_is_told(qtbot, monkeypatch):
-    told = []
-    monkeypatch.setattr(dictation, "show_message", told.append)
+def test_a_press_that_is_too_short_is_reported(qtbot, monkeypatch):
+    reported = []
+    monkeypatch.setattr(dictation, "show_message", reported.append)
     button = DictationButton()
     qtbot.addWidget(button)
     button.hear(b"")
-    assert told == ["Hold the button while you speak."]
+    assert reported == ["Hold the button while you speak."]
 
 
 def test_a_recording_is_a_wav_of_one_channel(recording):
@@ -82,7 +82,7 @@ def test_a_model_that_is_not_there_is_not_downloaded(recording, monkeypatch):
         transcribe.transcribe(recording)
 
 
-def test_what_goes_wrong_is_told_by_its_last_line(recording, monkeypatch):
+def test_what_goes_wrong_is_reported_by_its_last_line(recording, monkeypatch):
     answering(monkeypatch, returncode=1, stderr="Traceback\nValueError: no sound\n")
     with pytest.raises(BackendFailed, match="ValueError: no sound"):
         transcribe.transcribe(recording)

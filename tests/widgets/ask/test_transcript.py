@@ -175,7 +175,7 @@ def test_a_view_is_as_high_as_its_text(shown):
         ("hm</think>It is", "hm", "It is"),
     ],
 )
-def test_thinking_is_told_from_the_answer_while_it_comes(partial, thinking, text):
+def test_thinking_is_reported_from_the_answer_while_it_comes(partial, thinking, text):
     assert split_thinking(partial) == (thinking, text)
 
 
@@ -292,7 +292,7 @@ def test_pictures_are_shown_as_sent(shown, qtbot):
     assert not strip.isVisible()
 
 
-def test_the_share_that_was_sent_is_told():
+def test_the_share_that_was_sent_is_reported():
     assert covered(0.5, 3) == "3 images sent, covering 50 % of the slices."
     assert covered(0.002, 1).startswith("1 image sent, covering less than 1 %")
     assert covered(None, 0) == ""
@@ -321,7 +321,7 @@ def test_the_transcript_updates_only_cards_that_changed(shown, qtbot):
 # Where it goes.
 
 
-def test_nothing_is_told_as_long_as_nothing_leaves_this_machine(shown):
+def test_nothing_is_reported_as_long_as_nothing_leaves_this_machine(shown):
     banner = ServerBanner()
     for model in (None, "some/model", "http://127.0.0.1:8000/v1#m"):
         assert reach(model).here
@@ -330,7 +330,7 @@ def test_nothing_is_told_as_long_as_nothing_leaves_this_machine(shown):
     assert not reach("http://10.0.0.7:8000/v1#m").here
 
 
-def test_another_machine_is_told_and_one_outside_asks_first(shown, qtbot, monkeypatch):
+def test_another_machine_is_reported_and_one_outside_asks_first(shown, qtbot, monkeypatch):
     banner = ServerBanner()
     qtbot.addWidget(banner)
     banner.look_up("http://10.0.0.7:8000/v1#m")
@@ -348,7 +348,7 @@ def test_another_machine_is_told_and_one_outside_asks_first(shown, qtbot, monkey
     qtbot.waitUntil(lambda: "You allowed it" in banner.text.text())
 
 
-def test_no_address_is_told_in_words(shown, qtbot):
+def test_no_address_is_reported_in_words(shown, qtbot):
     banner = ServerBanner()
     qtbot.addWidget(banner)
     banner.look_up("ftp://somewhere#m")

@@ -7,8 +7,8 @@ from tests.evaluation.test_calibrate import written
 
 
 def test_a_run_is_learned_from(qtbot, tmp_path, monkeypatch):
-    told = []
-    monkeypatch.setattr(calibration_button, "show_message", told.append)
+    reported = []
+    monkeypatch.setattr(calibration_button, "show_message", reported.append)
     run = written(tmp_path / "run", 60)
     button = CalibrationButton()
     qtbot.addWidget(button)
@@ -16,6 +16,6 @@ def test_a_run_is_learned_from(qtbot, tmp_path, monkeypatch):
     assert names == ["Isotonic", "Platt", "Temperature"]
     monkeypatch.setattr(calibration_button.QFileDialog, "getExistingDirectory", lambda *_: str(run))
     button.curves.actions()[1].trigger()
-    qtbot.waitUntil(lambda: bool(told), timeout=300_000)
-    assert told[0].startswith("server with a/model: 60 state a confidence;")
+    qtbot.waitUntil(lambda: bool(reported), timeout=300_000)
+    assert reported[0].startswith("server with a/model: 60 state a confidence;")
     assert calibration.load("server", "a/model").kind == "platt"

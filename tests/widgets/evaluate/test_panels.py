@@ -28,7 +28,7 @@ def test_the_time_left_follows_from_what_was_done(took_s, left):
     assert clock.words(0.4)  # it goes on counting down while nothing is told
 
 
-def test_the_curve_shows_all_steps_and_tells_which_was_clicked(qtbot):
+def test_the_curve_shows_all_steps_and_states_which_was_clicked(qtbot):
     curve = Curve()
     qtbot.addWidget(curve)
     assert not curve.isVisible()
@@ -39,12 +39,12 @@ def test_the_curve_shows_all_steps_and_tells_which_was_clicked(qtbot):
     assert low < 1
     assert high > 5
     event = type("Event", (), {"xdata": 4.2})
-    with qtbot.waitSignal(curve.chosen) as told:
+    with qtbot.waitSignal(curve.chosen) as reported:
         curve._on_click(event)
-    assert told.args == [2]  # the last that is there
+    assert reported.args == [2]  # the last that is there
 
 
-def test_the_table_tells_what_was_said_and_what_failed(qtbot):
+def test_the_table_states_what_was_said_and_what_failed(qtbot):
     table = StepTable()
     qtbot.addWidget(table)
     steps = [
@@ -58,9 +58,9 @@ def test_the_table_tells_what_was_said_and_what_failed(qtbot):
     assert rows[1][1] == "+ point: no new mask"
     assert table.topLevelItem(1).toolTip(1) == "Out of memory."
     assert rows[2][1] == "none needed"
-    with qtbot.waitSignal(table.chosen) as told:
+    with qtbot.waitSignal(table.chosen) as reported:
         table.setCurrentItem(table.topLevelItem(0))
-    assert told.args == [1]
+    assert reported.args == [1]
 
 
 def test_a_missing_path_is_asked_for(qtbot, tmp_path):

@@ -211,7 +211,9 @@ def test_dates_give_doubling_times_and_nodes_count_by_their_short_axis(proposed,
     qtbot.waitUntil(lambda: proposed.result.lesions[0].is_node, timeout=WAIT_MS)
 
 
-def test_the_table_is_exported_and_reports_need_dicom(proposed, qtbot, tmp_path, monkeypatch, told):
+def test_the_table_is_exported_and_reports_need_dicom(
+    proposed, qtbot, tmp_path, monkeypatch, reported
+):
     assert not proposed.controls.report_button.isEnabled()
     accept_all(proposed, qtbot)
     path = tmp_path / "lesions.csv"
@@ -221,7 +223,7 @@ def test_the_table_is_exported_and_reports_need_dicom(proposed, qtbot, tmp_path,
     assert len(lines) == 1 + 2 * 3
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
     proposed.controls.report_button.click()
-    qtbot.waitUntil(lambda: any("DICOM" in text for text in told), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: any("DICOM" in text for text in reported), timeout=WAIT_MS)
 
 
 def test_another_pairing_begins_anew(proposed, qtbot):
@@ -242,9 +244,9 @@ def test_the_reliability_of_a_change_is_measured_if_wanted(proposed, qtbot):
     assert row.reliability.planted_percent == 20
 
 
-def test_labels_on_another_grid_are_refused(dock, qtbot, told):
+def test_labels_on_another_grid_are_refused(dock, qtbot, reported):
     dock.viewer.add_labels(LESIONS[:10], name="other")
     dock.controls.lesions.choose(dock.viewer.layers["other"])
     dock.controls.propose_button.click()
-    qtbot.waitUntil(lambda: bool(told), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(reported), timeout=WAIT_MS)
     assert dock.review is None

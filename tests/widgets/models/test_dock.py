@@ -40,7 +40,7 @@ def hub(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def dock(hub, told, qtbot, monkeypatch):
+def dock(hub, reported, qtbot, monkeypatch):
     monkeypatch.delenv(offline.VARIABLE, raising=False)
     monkeypatch.setattr(free, "free", lambda: Memory(8000, (GpuMemory("H200", 11_000),)))
     made = ModelsDock(None)
@@ -95,7 +95,7 @@ def downloaded(dock, qtbot):
     qtbot.waitUntil(lambda: dock.table.row.here, timeout=300_000)
 
 
-def test_opening_the_dock_asks_no_network_and_loads_no_torch(hub, told, qtbot, monkeypatch):
+def test_opening_the_dock_asks_no_network_and_loads_no_torch(hub, reported, qtbot, monkeypatch):
     def refuse(*_):
         raise AssertionError("the network was asked")
 
@@ -110,11 +110,11 @@ def test_opening_the_dock_asks_no_network_and_loads_no_torch(hub, told, qtbot, m
     made.close_dock()
     qtbot.waitUntil(threads_are_done)
     assert hub.asked == []
-    assert told == []
+    assert reported == []
     assert ("torch" in sys.modules) is before
 
 
-def test_a_row_tells_licence_memory_and_state(dock):
+def test_a_row_states_licence_memory_and_state(dock):
     assert dock.free.text() == "Free: 8.4 GB of RAM; H200: 11.5 GB"
     dock.table.choose("nnInteractive")
     assert item(dock).text(USE) == "non-commercial"
@@ -156,18 +156,18 @@ def test_names_have_room_in_a_narrow_table(dock, qtbot):
         assert dock.table.columnWidth(MODEL) >= 100
 
 
-def test_a_model_is_downloaded_checked_and_removed(dock, qtbot, told, tmp_path):
+def test_a_model_is_downloaded_checked_and_removed(dock, qtbot, reported, tmp_path):
     downloaded(dock, qtbot)
     assert dock.table.row.state in ("downloaded", "not installed")
     assert item(dock).text(SIZE) == "6.3 MB"
     dock.actions.verify.click()
-    qtbot.waitUntil(lambda: f"{HUB_ID} is complete and unchanged." in told)
+    qtbot.waitUntil(lambda: f"{HUB_ID} is complete and unchanged." in reported)
     blob = next(tmp_path.rglob("model.safetensors")).resolve()
     blob.chmod(0o644)
     blob.write_bytes(b"damaged")
     qtbot.waitUntil(dock.actions.verify.isEnabled, timeout=60_000)  # a worker starts and ends
     dock.actions.verify.click()
-    qtbot.waitUntil(lambda: "model.safetensors is damaged" in told[-1])
+    qtbot.waitUntil(lambda: "model.safetensors is damaged" in reported[-1])
     qtbot.waitUntil(dock.actions.remove.isEnabled)
     dock.actions.remove.click()
     press(modal(qtbot, QMessageBox), "Cancel")
@@ -176,11 +176,11 @@ def test_a_model_is_downloaded_checked_and_removed(dock, qtbot, told, tmp_path):
     press(modal(qtbot, QMessageBox), "Delete")
     qtbot.waitUntil(lambda: not dock.table.row.here)
     assert not blob.exists()
-    assert "freed." in told[-1]
+    assert "freed." in reported[-1]
     assert dock.table.row.model.name == HUB_ID, "the row stays chosen"
 
 
-def test_one_thing_at_a_time_and_cancel_makes_no_model(dock, hub, qtbot, told, tmp_path):
+def test_one_thing_at_a_time_and_cancel_makes_no_model(dock, hub, qtbot, reported, tmp_path):
     hub.release.clear()
     dock.table.choose(HUB_ID)
     dock.actions.download.click()
@@ -194,7 +194,7 @@ def test_one_thing_at_a_time_and_cancel_makes_no_model(dock, hub, qtbot, told, t
     qtbot.waitUntil(threads_are_done)
     assert dock.actions.download.isEnabled()
     assert not list(tmp_path.rglob("model.safetensors"))
-    assert told == []
+    assert reported == []
     downloaded(dock, qtbot)
 
 
@@ -214,15 +214,15 @@ def test_offline_greys_the_download_and_is_remembered(dock, hub, qtbot):
     assert hub.asked == []
 
 
-def test_a_folder_is_added_changed_and_forgotten(dock, qtbot, told, folder):
+def test_a_folder_is_added_changed_and_forgotten(dock, qtbot, reported, folder):
     added(dock, qtbot, folder)
     assert dock.table.row.state == "added"
     assert item(dock).text(SIZE) == "1.0 MB"
-    assert str(folder) in told[-1]
+    assert str(folder) in reported[-1]
     (folder / "model.safetensors").write_bytes(b"other")
     qtbot.waitUntil(dock.actions.verify.isEnabled)
     dock.actions.verify.click()
-    qtbot.waitUntil(lambda: "has changed since it was added" in told[-1])
+    qtbot.waitUntil(lambda: "has changed since it was added" in reported[-1])
     (folder / "model.safetensors").rename(folder / "moved")
     folder.rename(folder.with_name("elsewhere"))
     qtbot.waitUntil(threads_are_done)
@@ -234,12 +234,12 @@ def test_a_folder_is_added_changed_and_forgotten(dock, qtbot, told, folder):
     qtbot.waitUntil(lambda: "mine" not in dock.table.models)
 
 
-def test_what_cannot_be_added_is_told(dock, qtbot, told, folder):
+def test_what_cannot_be_added_is_reported(dock, qtbot, reported, folder):
     dock.add(folder)
     dialog = modal(qtbot, AddModel)
     dialog.name.setText("a/b")
     dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).click()
-    qtbot.waitUntil(lambda: "is not a valid model name" in "".join(told))
+    qtbot.waitUntil(lambda: "is not a valid model name" in "".join(reported))
 
 
 def test_what_others_wrote_is_shown_as_text(dock, qtbot, folder):
@@ -287,7 +287,7 @@ def lacking(monkeypatch):
     )
 
 
-def test_a_backend_that_is_not_installed_is_installed(lacking, dock, qtbot, told, monkeypatch):
+def test_a_backend_that_is_not_installed_is_installed(lacking, dock, qtbot, reported, monkeypatch):
     dock.table.choose("Qwen/Qwen3-VL-4B-Instruct")
     assert dock.table.row.state == "not installed"
     assert "It needs captum" in dock.details.text()
@@ -311,7 +311,7 @@ def test_a_backend_that_is_not_installed_is_installed(lacking, dock, qtbot, told
     assert not dock.actions.install.isEnabled()
     panel.job.cancel_button.click()
     qtbot.waitUntil(threads_are_done)
-    assert told == []
+    assert reported == []
 
     def quick(backend, say, unwanted):
         monkeypatch.setattr(registry, "missing", lambda name: ())
@@ -320,7 +320,7 @@ def test_a_backend_that_is_not_installed_is_installed(lacking, dock, qtbot, told
     monkeypatch.setattr(install_panel, "install", quick)
     with qtbot.waitSignal(panel.installed):
         panel.alone.click()
-    assert "vlm runs in /there" in told[-1]
+    assert "vlm runs in /there" in reported[-1]
     assert not panel.isVisible()
     qtbot.waitUntil(lambda: dock.table.row.state == "not downloaded")
 

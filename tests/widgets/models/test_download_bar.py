@@ -14,7 +14,7 @@ def hub(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def row(hub, told, qtbot):
+def row(hub, reported, qtbot):
     made = ModelRow()
     qtbot.addWidget(made)
     made.show()
@@ -61,7 +61,7 @@ def test_only_what_can_be_an_id_can_be_downloaded(row, hub, tmp_path, monkeypatc
     assert hub.asked == [], "nothing is asked before the button is pressed"
 
 
-def test_the_licence_is_shown_and_cancel_fetches_nothing(row, hub, told, qtbot):
+def test_the_licence_is_shown_and_cancel_fetches_nothing(row, hub, reported, qtbot):
     question = asks(row, qtbot)
     for words in ("lab/tiny", "apache-2.0", "6.3 MB", "4 files", "http://127.0.0.1", "is sent."):
         assert words in question.text()
@@ -70,7 +70,7 @@ def test_the_licence_is_shown_and_cancel_fetches_nothing(row, hub, told, qtbot):
     assert len(hub.asked) == 1
     assert row.download.isEnabled()
     assert not row.download_bar.isVisible()
-    assert told == []
+    assert reported == []
 
 
 def test_what_the_hub_says_is_shown_as_text(row, hub, qtbot):
@@ -81,7 +81,7 @@ def test_what_the_hub_says_is_shown_as_text(row, hub, qtbot):
     press(question, "Cancel")
 
 
-def test_a_model_is_downloaded_with_a_progress_bar(row, hub, told, qtbot, tmp_path):
+def test_a_model_is_downloaded_with_a_progress_bar(row, hub, reported, qtbot, tmp_path):
     hub.release.clear()
     press(asks(row, qtbot), "Download")
     bar = row.download_bar
@@ -94,18 +94,18 @@ def test_a_model_is_downloaded_with_a_progress_bar(row, hub, told, qtbot, tmp_pa
     assert done.args == ["lab/tiny"]
     assert not bar.isVisible()
     assert row.download.isEnabled()
-    assert len(told) == 1
-    assert told[0].startswith("lab/tiny was downloaded to ")
+    assert len(reported) == 1
+    assert reported[0].startswith("lab/tiny was downloaded to ")
     (weights,) = tmp_path.rglob("model.safetensors")
     assert weights.read_bytes() == GOOD["model.safetensors"]
     count = len(hub.asked)
     with qtbot.waitSignal(bar.downloaded):
         row.download.click()
-    assert told[1] == "lab/tiny is already on this computer."
+    assert reported[1] == "lab/tiny is already on this computer."
     assert len(hub.asked) == count + 1
 
 
-def test_cancel_stops_it_and_another_press_goes_on(row, hub, told, qtbot, tmp_path):
+def test_cancel_stops_it_and_another_press_goes_on(row, hub, reported, qtbot, tmp_path):
     hub.release.clear()
     press(asks(row, qtbot), "Download")
     bar = row.download_bar
@@ -116,24 +116,24 @@ def test_cancel_stops_it_and_another_press_goes_on(row, hub, told, qtbot, tmp_pa
     hub.release.set()
     qtbot.waitUntil(threads_are_done)
     assert not list(tmp_path.rglob("model.safetensors"))
-    assert told == []
+    assert reported == []
     with qtbot.waitSignal(bar.downloaded):
         press(asks(row, qtbot), "Download")
     assert list(tmp_path.rglob("model.safetensors"))
 
 
-def test_an_error_is_told_and_the_bar_goes(row, hub, told, qtbot):
+def test_an_error_is_reported_and_the_bar_goes(row, hub, reported, qtbot):
     row.edit.setText("lab/nothing")
     row.download.click()
     assert row.download_bar.isVisible()
-    qtbot.waitUntil(lambda: bool(told))
-    assert "has no model lab/nothing" in told[0]
+    qtbot.waitUntil(lambda: bool(reported))
+    assert "has no model lab/nothing" in reported[0]
     qtbot.waitUntil(lambda: not row.download_bar.isVisible())
     assert fetched(hub) == []
     assert row.download.isEnabled()
 
 
-def test_a_window_that_is_closed_stops_the_download(hub, told, qtbot, tmp_path):
+def test_a_window_that_is_closed_stops_the_download(hub, reported, qtbot, tmp_path):
     from qtpy.QtCore import QCoreApplication, QEvent
 
     hub.release.clear()
@@ -146,7 +146,7 @@ def test_a_window_that_is_closed_stops_the_download(hub, told, qtbot, tmp_path):
     hub.release.set()
     qtbot.waitUntil(threads_are_done)
     assert not list(tmp_path.rglob("model.safetensors"))
-    assert told == []
+    assert reported == []
 
 
 def test_each_backend_keeps_the_model_that_was_named_for_it(qtbot):

@@ -153,7 +153,7 @@ def fill(sizes):
     return act
 
 
-def test_a_size_that_no_file_tells_is_asked_for(viewer, tmp_path):
+def test_a_size_that_no_file_states_is_asked_for(viewer, tmp_path):
     path = tmp_path / "picture.dcm"
     made = dataset(DATA[0], Modality="SC")
     assert "PixelSpacing" not in made

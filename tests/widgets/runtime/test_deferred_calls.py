@@ -48,8 +48,8 @@ def test_asking_again_brings_it_forward_but_never_puts_it_off(qtbot, parent):
 
 
 def test_a_piece_that_fails_does_not_keep_the_next_from_being_drawn(qtbot, parent, monkeypatch):
-    told, seen = [], []
-    monkeypatch.setattr("napari_medvlm.widgets.runtime.notify.show", told.append)
+    reported, seen = [], []
+    monkeypatch.setattr("napari_medvlm.widgets.runtime.notify.show", reported.append)
 
     def fails():
         raise ZeroDivisionError
@@ -57,4 +57,4 @@ def test_a_piece_that_fails_does_not_keep_the_next_from_being_drawn(qtbot, paren
     turns = DeferredCalls(parent, fails, lambda: seen.append("second"))
     turns.begin()
     qtbot.waitUntil(lambda: seen == ["second"])
-    assert len(told) == 1
+    assert len(reported) == 1

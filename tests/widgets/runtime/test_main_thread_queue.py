@@ -7,24 +7,26 @@ from qtpy.QtCore import QObject
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 
 
-def test_what_comes_in_meanwhile_is_told_at_once_on_the_windows_thread(qtbot):
-    parent, told = QObject(), []
-    queued = MainThreadQueue(lambda given: told.append((threading.current_thread(), given)), parent)
+def test_what_comes_in_meanwhile_is_reported_at_once_on_the_windows_thread(qtbot):
+    parent, reported = QObject(), []
+    queued = MainThreadQueue(
+        lambda given: reported.append((threading.current_thread(), given)), parent
+    )
     others = [threading.Thread(target=queued, args=(n,)) for n in range(3)]
     for other in others:
         other.start()
         other.join()
-    assert not told
-    qtbot.waitUntil(lambda: bool(told))
-    assert told == [(threading.main_thread(), [0, 1, 2])]
+    assert not reported
+    qtbot.waitUntil(lambda: bool(reported))
+    assert reported == [(threading.main_thread(), [0, 1, 2])]
 
 
-def test_nothing_is_told_to_a_window_that_is_gone(qtbot):
-    parent, told = QObject(), []
-    queued = MainThreadQueue(told.append, parent)
+def test_nothing_is_reported_to_a_window_that_is_gone(qtbot):
+    parent, reported = QObject(), []
+    queued = MainThreadQueue(reported.append, parent)
     queued("before")
     with qtbot.waitSignal(queued.destroyed):
         parent.deleteLater()
     queued("after")
     qtbot.wait(1)
-    assert not told or told == [["before"]]
+    assert not reported or reported == [["before"]]

@@ -38,36 +38,36 @@ def choose(panel, row, modifier=Qt.KeyboardModifier.NoModifier):
 
 
 @pytest.mark.parametrize("text", ["Merge", "Split", "Delete"])
-def test_without_objects_a_person_is_told_in_a_sentence(panel, session, told, text):
+def test_without_objects_a_person_is_reported_in_a_sentence(panel, session, reported, text):
     press(panel, text)
-    assert len(told) == 1
-    assert "Error" not in told[0]
-    assert "None" not in told[0]
+    assert len(reported) == 1
+    assert "Error" not in reported[0]
+    assert "None" not in reported[0]
     assert not session.ledger.records
 
 
-def test_two_objects_are_merged_and_one_alone_is_told(panel, session, told):
+def test_two_objects_are_merged_and_one_alone_is_reported(panel, session, reported):
     _, left, right = make_phantom()
     for mask in (left, right):
         session.add_object()
         session.add(nmv.InitialMask.of(session.volume, mask))
     choose(panel, 0)
     press(panel, "Merge")
-    assert "two objects" in told[0]
+    assert "two objects" in reported[0]
     choose(panel, 1, Qt.KeyboardModifier.ControlModifier)
     press(panel, "Merge")
     assert list(session.now.objects) == [2]
     assert_array_equal(session.mask, left | right)
     press(panel, "Split")
     assert len(session.now.objects) == 2
-    assert told[1:] == []
+    assert reported[1:] == []
 
 
-def test_a_name_that_is_wiped_out_comes_back(panel, session, told):
+def test_a_name_that_is_wiped_out_comes_back(panel, session, reported):
     session.add_object()
     panel.list.topLevelItem(0).setText(NAME, " ")
     assert panel.list.topLevelItem(0).text(NAME) == "Object 1"
-    assert not told
+    assert not reported
 
 
 def test_the_delete_key_in_the_list_deletes_the_selected_object(panel, session):

@@ -40,7 +40,7 @@ def test_the_list_shows_objects_and_which_is_active(objects):
     assert objects.selected() == (2,)
 
 
-def test_choosing_renaming_and_locking_are_told(objects, qtbot):
+def test_choosing_renaming_and_locking_are_reported(objects, qtbot):
     with qtbot.waitSignal(objects.activated_object) as chosen:
         objects.setCurrentItem(objects.topLevelItem(2))
     assert chosen.args == [3]
@@ -89,7 +89,7 @@ def test_the_embedded_backend_is_offered_first_with_its_licence(qtbot):
     assert "BSD-3-Clause" in choice.itemData(0, 3)  # tooltip
 
 
-def test_progress_tells_what_waits(qtbot):
+def test_progress_states_what_waits(qtbot):
     row = ProgressRow()
     qtbot.addWidget(row)
     row.show_state(busy=False, waiting=2, can_ask=True)
@@ -101,15 +101,15 @@ def test_progress_tells_what_waits(qtbot):
 
 
 def test_errors_are_shown_once_in_words_and_cancelling_is_silent(monkeypatch):
-    told = []
-    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
-    monkeypatch.setattr("napari.utils.notifications.show_error", told.append)
+    reported = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", reported.append)
+    monkeypatch.setattr("napari.utils.notifications.show_error", reported.append)
     notify.show(InvalidImage("It is empty.", "Load another."))
     notify.show(Cancelled())
     notify.show(KeyError("oops"))
-    assert told[0] == "It is empty. Load another."
-    assert len(told) == 2
-    assert "No work is lost" in told[1]
+    assert reported[0] == "It is empty. Load another."
+    assert len(reported) == 2
+    assert "No work is lost" in reported[1]
 
 
 @pytest.mark.parametrize("overlap", [Overlap.NEWEST, Overlap.BOTH])
