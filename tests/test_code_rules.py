@@ -86,6 +86,24 @@ def test_no_function_of_the_package_is_longer_than_60_lines() -> None:
     assert not too_long
 
 
+def test_slots_that_run_by_themselves_outlive_no_widget() -> None:
+    """A timer may fire after Python has freed the widget, if another thread collects the garbage.
+
+    Qt deletes the widget later, in its own thread. Methods are safe: PyQt calls none of an object
+    that is gone. A function, or the ``emit`` of a signal of the widget, is called all the same.
+    """
+    slot = re.compile(r"timeout\.connect\((?!self\.\w+\))|\.connect\(self\.\w+\.emit\)")
+    found = {
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in (ROOT / "napari_medvlm").rglob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if slot.search(line)
+    }
+    # Stops when its dock shows another image, which it is about.
+    expected = "napari_medvlm/widgets/evaluate/open_case.py: waiting.timeout.connect(guarded(look))"
+    assert found == {expected}
+
+
 def test_the_public_names_import_nothing_heavy() -> None:
     imported = in_fresh_interpreter(EVERY_PUBLIC_NAME)
     assert HEAVY.isdisjoint(imported)

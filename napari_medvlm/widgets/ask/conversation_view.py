@@ -203,10 +203,13 @@ class ConversationView(QWidget):
         layout.addWidget(self.transcript, 1)
         layout.addLayout(row)
 
+    def _on_stream_due(self) -> None:
+        guarded(self._stream)()
+
     def _connect(self) -> None:
         self._stream_due.setSingleShot(True)
         self._stream_due.setInterval(STREAM_MS)
-        self._stream_due.timeout.connect(guarded(self._stream))
+        self._stream_due.timeout.connect(self._on_stream_due)
         self.in_picture.toggled.connect(guarded(self._show_in_picture))
         on_click(self.segment_button, self._send_to_segment)
         signals = self.signals

@@ -279,12 +279,15 @@ class AskDock(SessionDock[AskSession]):
         for part in (self.along, self.box, self.run):
             layout.addWidget(part)
 
+    def _on_look_up_due(self) -> None:
+        guarded(self._look_up)()
+
     def _connect(self) -> None:
         self.image.chosen.connect(guarded(self._open))
         self.backend.chosen.connect(guarded(lambda _: self._use_backend()))
         self._look_up_due.setSingleShot(True)
         self._look_up_due.setInterval(LOOK_UP_MS)
-        self._look_up_due.timeout.connect(guarded(self._look_up))
+        self._look_up_due.timeout.connect(self._on_look_up_due)
         self.model.edit.textChanged.connect(lambda _: self._look_up_due.start())
         self.server.changed.connect(self._look_up_due.start)
         self.banner.allowed_changed.connect(guarded(self.server.fetch_models))

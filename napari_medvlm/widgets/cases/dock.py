@@ -231,6 +231,9 @@ class CasesDock(Dock):
         if book is self.book:
             self._show()
 
+    def _on_timer(self) -> None:
+        guarded(self._tick)()
+
     def _tick(self) -> None:
         """Count the time while a window of the program is active and the case is open."""
         if self.book is None:
@@ -269,7 +272,7 @@ class CasesDock(Dock):
         self.cases.activated.connect(guarded(self.open_case))
         self.results.changed.connect(guarded(self._on_results_folder))
         self.work.busy_changed.connect(guarded(self._allow))
-        self._timer.timeout.connect(guarded(self._tick))
+        self._timer.timeout.connect(self._on_timer)
         self._timer.start()
         self.destroyed.connect(partial(close_all, self._books, None))
 

@@ -223,8 +223,11 @@ class ComparePanel(QWidget):
         layout.addWidget(self.note)
         layout.addStretch()
 
+    def _on_rest(self) -> None:
+        guarded(self.refresh)()
+
     def _connect(self, viewer: Viewer) -> None:
-        self._rest.timeout.connect(guarded(self.refresh))
+        self._rest.timeout.connect(self._on_rest)
         self.tolerance.valueChanged.connect(lambda _: self._rest.start())
         self.difference.toggled.connect(guarded(lambda _: self._draw()))
         on_click(self.copy_button, self.copy)

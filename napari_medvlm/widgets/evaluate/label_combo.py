@@ -63,10 +63,13 @@ class LabelChoice(QWidget):
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
-        self._rest.timeout.connect(guarded(self._look))
+        self._rest.timeout.connect(self._on_rest)
         self.layers.chosen.connect(guarded(lambda _: self._follow()))
         self.labels.currentIndexChanged.connect(lambda _: self._notify())
         self._follow()
+
+    def _on_rest(self) -> None:
+        guarded(self._look)()
 
     @property
     def layer(self) -> Labels | None:

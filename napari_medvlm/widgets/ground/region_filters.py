@@ -57,7 +57,7 @@ class RegionFilters(QWidget):
         self._due = QTimer(self)
         self._due.setSingleShot(True)
         self._due.setInterval(FILTER_MS)
-        self._due.timeout.connect(self.changed.emit)
+        self._due.timeout.connect(self.changed)
         self.threshold.valueChanged.connect(lambda _: self._due.start())
         self.overlap.changed.connect(lambda: self._due.start())
         self.heatmap_threshold.changed.connect(lambda: self._due.start())

@@ -40,7 +40,7 @@ class ProgressWidget(QWidget):
         self.bar.setValue(0)
         self.bar.setMinimumWidth(LEAST_WIDTH_PX)
         self.cancel_button = button("Cancel", tooltip)
-        self.cancel_button.clicked.connect(self.cancel_requested.emit)
+        self.cancel_button.clicked.connect(self.cancel_requested)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.bar)
@@ -86,8 +86,8 @@ class ProgressRow(QWidget):
         self._busy = False
         self._since = 0.0
         self._again = button("Recompute", "Recompute the active object with this backend.")
-        self._progress.cancel_requested.connect(self.cancel_requested.emit)
-        self._again.clicked.connect(self.again_requested.emit)
+        self._progress.cancel_requested.connect(self.cancel_requested)
+        self._again.clicked.connect(self.again_requested)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._progress)
@@ -140,8 +140,8 @@ class RunRow(QWidget):
         self.run = button(title, tooltip)
         self._progress = ProgressWidget("Stop; finished results remain.")
         self.bar, self.cancel = self._progress.bar, self._progress.cancel_button
-        self.run.clicked.connect(self.run_requested.emit)
-        self._progress.cancel_requested.connect(self.cancel_requested.emit)
+        self.run.clicked.connect(self.run_requested)
+        self._progress.cancel_requested.connect(self.cancel_requested)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.run)

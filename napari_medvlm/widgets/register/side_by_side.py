@@ -49,7 +49,7 @@ class PriorPanel(QWidget):
         self.setMinimumSize(80, 80)
         self._first_shown = QTimer(self)
         self._first_shown.setSingleShot(True)
-        self._first_shown.timeout.connect(lambda: move_dock(self, Layout.RIGHT))
+        self._first_shown.timeout.connect(self._on_first_shown)
         self.canvas.canvas.native.installEventFilter(self)
 
     def close_view(self) -> None:
@@ -76,6 +76,9 @@ class PriorPanel(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.close_view()
+
+    def _on_first_shown(self) -> None:
+        move_dock(self, Layout.RIGHT)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  # Qt's name
         """Move next to the viewer, the first time."""

@@ -45,7 +45,7 @@ class Dock(QScrollArea):
         self._naming = QTimer(self)
         self._naming.setSingleShot(True)
         self._naming.setInterval(NAMING_MS)
-        self._naming.timeout.connect(lambda: set_accessible_names(self.body))
+        self._naming.timeout.connect(self._name_controls)
 
     def close_dock(self) -> None:
         """Stop and free everything; for docks to say."""
@@ -89,6 +89,9 @@ class Dock(QScrollArea):
         if not self._was_shown:
             self._was_shown = True
             self._first_shown.start(0)
+
+    def _name_controls(self) -> None:
+        set_accessible_names(self.body)
 
     def _on_first_shown(self) -> None:
         own = self._dock_widget()

@@ -195,14 +195,14 @@ class Tools(QWidget):
             group.addButton(tool_button)
             row.addWidget(tool_button)
         self._this.setChecked(True)
-        self._this.toggled.connect(self.polarity_changed.emit)
+        self._this.toggled.connect(self.polarity_changed)
         return row
 
     def _options_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         self._object_per_point = QCheckBox("One object per point")
         self._object_per_point.setToolTip("Each positive point begins an object of its own.")
-        self._object_per_point.toggled.connect(self.object_per_point_changed.emit)
+        self._object_per_point.toggled.connect(self.object_per_point_changed)
         row.addWidget(self._object_per_point, 1)
         depth = QDoubleSpinBox()
         depth.setRange(0.0, 1000.0)
@@ -211,7 +211,7 @@ class Tools(QWidget):
         text_px = depth.fontMetrics().horizontalAdvance(depth.specialValueText())
         depth.setMinimumWidth(text_px + STEP_BUTTONS_PX)
         depth.setToolTip("Thickness of new boxes, centred on the current slice.")
-        depth.valueChanged.connect(self.depth_changed.emit)
+        depth.valueChanged.connect(self.depth_changed)
         row.addWidget(QLabel("Box depth"))
         row.addWidget(depth)
         return row

@@ -71,7 +71,7 @@ class ViewsDock(QWidget):
         self.toolbar.arranged.connect(guarded(self.arrange))
         self._first_shown = QTimer(self)
         self._first_shown.setSingleShot(True)
-        self._first_shown.timeout.connect(lambda: move_dock(self, self.arrangement.layout))
+        self._first_shown.timeout.connect(self._on_first_shown)
         napari_viewer.dims.events.order.connect(self._on_plane)
         napari_viewer.dims.events.ndisplay.connect(self._on_plane)
         self.destroyed.connect(partial(_close_panels, self.panels))
@@ -133,6 +133,9 @@ class ViewsDock(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.close_dock()
+
+    def _on_first_shown(self) -> None:
+        move_dock(self, self.arrangement.layout)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  # Qt's name
         """Move to the side of the window that the layout asks for, the first time."""
