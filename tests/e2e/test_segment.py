@@ -116,6 +116,26 @@ def test_who_takes_all_layers_away_at_once_keeps_the_prompts(person):
     assert len(ledger.now.objects[1].prompts) == 1
 
 
+def test_an_image_taken_away_while_its_masks_are_drawn_leaves_no_layer(person, monkeypatch):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    ledger, layers, shown = person.session.ledger, person.viewer.layers, person.dock._layers
+    redraw = shown.redraw
+
+    def redraw_and_lose_the_image():
+        redraw()
+        layers.remove(person.dock.image.layer)
+        person.waits(lambda: person.session is None)  # as events are handled meanwhile
+
+    monkeypatch.setattr(shown, "redraw", redraw_and_lose_the_image)
+    layers.remove(person.layer("mask"))
+    person.session.changed.emit((slice(0, 2),) * 3)
+    person.waits(lambda: person.session is None)
+    person.waits(lambda: not layers)
+    assert len(ledger.now.objects[1].prompts) == 1
+
+
 def test_a_click_outside_the_image_is_reported_and_taken_back(person, monkeypatch):
     reported = []
     monkeypatch.setattr("napari.utils.notifications.show_warning", reported.append)

@@ -281,9 +281,14 @@ class SegmentDock(SessionDock[SegmentationSession]):
     def _on_changed(self, boxes: list[object]) -> None:
         if self.session is None or self._layers is None:
             return
-        redrawn = any(box is not None for box in boxes)
+        layers, redrawn = self._layers, any(box is not None for box in boxes)
         if redrawn:
-            self._layers.redraw()
+            before = layers.mask.layer
+            layers.redraw()
+            if self._layers is not layers:  # the image was taken away while layers were drawn
+                if before is None:
+                    layers.mask.remove()
+                return
         if None in boxes:
             self._clicked.begin(SOON_MS if is_fast(self.session.ledger) else BETWEEN_MS)
         self._rest.begin(PENDING_MS if self.session.pending and not redrawn else REST_MS)
