@@ -120,9 +120,9 @@ def test_several_series_are_offered_and_found_by_uid_number_or_description(tmp_p
     assert "series=" in reported.value.hint
     for name in (uid, "2", "t1"):
         assert read_dicom(tmp_path, series=name).shape == (9, 7, 8)
-    with pytest.raises(InvalidImage, match="'ax' stands for 2 of the 2 series"):
+    with pytest.raises(InvalidImage, match="'ax' matches 2 of the 2 series"):
         read_dicom(tmp_path, series="ax")
-    with pytest.raises(InvalidImage, match=r"'flair' stands for none .* 5: T2 AX"):
+    with pytest.raises(InvalidImage, match=r"'flair' matches none .* 5: T2 AX"):
         read_dicom(tmp_path, series="flair")
 
 
