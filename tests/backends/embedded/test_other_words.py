@@ -22,6 +22,8 @@ from tests.backends.embedded.other_words.scoring import (
     outcome_of_phrase,
     phrases,
     questions,
+    ward_phrases,
+    ward_questions,
 )
 
 LEAST_RIGHT = 0.9
@@ -32,6 +34,7 @@ def test_there_are_60_questions_and_30_phrases_and_none_twice() -> None:
     both += [(fresh_questions(), 70), (fresh_phrases(), 50)]
     both += [(last_questions(), 40), (last_phrases(), 30)]
     both += [(clinic_questions(), 40), (clinic_phrases(), 29)]
+    both += [(ward_questions(), 40), (ward_phrases(), 29)]
     for rows, least in both:
         texts = {row.text for row in rows if not row.beyond}
         assert len({row.text for row in rows}) == len(rows)
@@ -41,7 +44,12 @@ def test_there_are_60_questions_and_30_phrases_and_none_twice() -> None:
 @pytest.mark.parametrize("scene", ["brain", "abdomen"])
 def test_no_question_is_answered_wrongly_and_most_are_answered(scene: str) -> None:
     written = (questions(), later_questions(), fresh_questions(), last_questions())
-    rows = [r for s in (*written, clinic_questions()) for r in s if r.fields["scene"] == scene]
+    rows = [
+        r
+        for s in (*written, clinic_questions(), ward_questions())
+        for r in s
+        if r.fields["scene"] == scene
+    ]
     outcomes = {row: outcome_of_answer(row, answered(row)) for row in rows}
     assert [row.text for row, o in outcomes.items() if o is Outcome.WRONG] == []
     counts = Counter(outcomes.values())
@@ -51,7 +59,14 @@ def test_no_question_is_answered_wrongly_and_most_are_answered(scene: str) -> No
 def test_no_phrase_is_placed_wrongly_and_most_are_known() -> None:
     outcomes = {
         row: outcome_of_phrase(row, grounded(row))
-        for s in (phrases(), later_phrases(), fresh_phrases(), last_phrases(), clinic_phrases())
+        for s in (
+            phrases(),
+            later_phrases(),
+            fresh_phrases(),
+            last_phrases(),
+            clinic_phrases(),
+            ward_phrases(),
+        )
         for row in s
     }
     assert [row.text for row, o in outcomes.items() if o is Outcome.WRONG] == []

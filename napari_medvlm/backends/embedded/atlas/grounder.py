@@ -23,6 +23,8 @@ from napari_medvlm.language.structure_names import Match, Names, Synonyms
 
 LOCATION_PREPOSITION = re.compile(r"\b(?:in|of|within|at|near|along) (?:the )?", re.IGNORECASE)
 """What stands before the place of a finding: "an infarct in the right putamen"."""
+WHOLE = re.compile(r" (?:of|in) the (?:brain|head|cerebrum)$", re.IGNORECASE)
+"""What adds nothing to the name of a part of it: "grey matter of the brain"."""
 ELSEWHERE = re.compile(
     r"\b(?:outside|opposite|away|instead|beyond|except|contralateral|absence|lack)\b"
     r"|\bnot (?:in|of|within|at)\b",
@@ -119,9 +121,10 @@ class Grounder:
         self, phrase: str, named: list[NamedRegions], progress: Progress
     ) -> list[Region] | NotFound:
         """Regions of the phrase, else of the location that it names, or the reason for none."""
-        result = self._known(phrase, phrase, named, progress)
-        if result is not None:
-            return result
+        for words in (phrase, WHOLE.sub("", phrase)):
+            result = self._known(phrase, words, named, progress)
+            if result is not None:
+                return result
         if ELSEWHERE.search(phrase):
             return self._unknown(phrase, named)
         listed = self._listed(phrase, named, progress)

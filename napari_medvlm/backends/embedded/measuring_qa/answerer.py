@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,12 @@ from napari_medvlm.backends.embedded.measuring_qa import (
     number_format,
     positions,
 )
-from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable
+from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable, UnknownName
 from napari_medvlm.backends.embedded.measuring_qa.question_forms import (
     ParsedQuestion,
     QuestionForm,
     read,
+    read_by_words,
 )
 from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects
 from napari_medvlm.data.answer import Answer, Claim, Question
@@ -70,15 +72,31 @@ class Answerer:
             return beyond()
         subjects = Subjects(self._volume, question, self._grounder)
         try:
-            if asked.form in IN_MM:
-                header_facts.require_spacing(self._volume)
-            claims = self._claims(asked, subjects, progress)
+            claims = self._claims_of(question.text, asked, subjects, progress)
         except Unanswerable as reason:
+            if not asked.has_pattern and not any(map(subjects.nearest, asked.things)):
+                return beyond()
             return Answer(str(reason), answered=False, reason=str(reason))
         progress(1.0, "done")
         return Answer(" ".join(claim.text for claim in claims), tuple(claims))
 
+    def _claims_of(
+        self, text: str, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+    ) -> list[Claim]:
+        """The claims; if a name is unknown, those of the question read by its words alone."""
+        try:
+            return self._claims(asked, subjects, progress)
+        except UnknownName:
+            again = read_by_words(text)
+            if again is None or again == asked:
+                raise
+            with suppress(Unanswerable):  # the first reason is of the words as they stand
+                return self._claims(again, subjects, progress)
+            raise
+
     def _claims(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
+        if asked.form in IN_MM:
+            header_facts.require_spacing(self._volume)
         for functions in (comparisons.FUNCTIONS, extents.FUNCTIONS, positions.FUNCTIONS):
             if asked.form in functions:
                 return functions[asked.form](self._volume, asked, subjects, progress)

@@ -38,6 +38,10 @@ class Unanswerable(Exception):  # a way out, not an error that a user meets
     """Why a question cannot be answered."""
 
 
+class UnknownName(Unanswerable):
+    """Nothing has the name that a question is about."""
+
+
 def modality(volume: Volume) -> Claim:
     """What kind of image it is.
 

@@ -7,11 +7,12 @@ never answered by the form that comes nearest.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from napari_medvlm.backends.embedded.measuring_qa.question_patterns import PARTS, PATTERNS
 from napari_medvlm.backends.embedded.measuring_qa.question_wording import plain_wording
+from napari_medvlm.backends.embedded.measuring_qa.question_words import by_words
 
 
 class QuestionForm(StrEnum):
@@ -63,6 +64,8 @@ class ParsedQuestion:
         The plane of the slices that it is about: ``"axial"``; empty if it names none.
     relation
         How two things lie to one another, in its own words: ``"lateral to"``.
+    has_pattern
+        Whether its wording is known; otherwise it was read by its words alone.
     """
 
     form: QuestionForm
@@ -71,6 +74,7 @@ class ParsedQuestion:
     limit_ml: float | None = None
     plane: str = ""
     relation: str = ""
+    has_pattern: bool = field(default=True, compare=False)
 
 
 def _compiled(line: str) -> tuple[QuestionForm, re.Pattern[str]]:
@@ -102,7 +106,16 @@ def read(question: str) -> ParsedQuestion | None:
             plane, relation = ((groups.get(key) or "").lower() for key in ("plane", "relation"))
             return ParsedQuestion(form, things, plane=plane, relation=relation)
         return ParsedQuestion(form, things, (int(groups["z"]), int(groups["y"]), int(groups["x"])))
-    return None
+    return read_by_words(question)
+
+
+def read_by_words(question: str) -> ParsedQuestion | None:
+    """Parse a question by its words alone, see `question_words`; `None` if that is not possible."""
+    by_its_words = by_words(question)
+    if by_its_words is None:
+        return None
+    form, things = by_its_words
+    return ParsedQuestion(QuestionForm[form], _completed(*things), has_pattern=False)
 
 
 def _completed(*things: str) -> tuple[str, ...]:

@@ -214,6 +214,7 @@ DISTANCE  how many MM (?:lie |are (?:there )?)between A and B
 OVERLAP   (?:what|which (?:SEGMENTED|organs?)) (?:does|do) A (?:overlap|touch|cover)(?: with)?
 OVERLAP   (?:what|which (?:SEGMENTED|organs?)) (?:does|do|is|are) A (?:lie )?INSIDE
 SHARE     (?:what|which) PART of A (?:lies |is )(?:INSIDE )?B
+SHARE     how much of A (?:is|are) (?:made up of )?B
 SHARE     how many PART of A(?: SIZE)? (?:is|are|consists? of) B
 SHARE     (?:what|which) PART of A SIZE (?:is|are) B
 SHARE     how much of A (?:lies |is )?INSIDE B

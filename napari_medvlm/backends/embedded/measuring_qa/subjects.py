@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.atlas.grounder import Grounder
 from napari_medvlm.backends.embedded.atlas.label_names import on_grid
-from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable
+from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable, UnknownName
 from napari_medvlm.data.answer import Question
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.grounding import GroundQuery
@@ -91,7 +91,7 @@ class Subjects:
         if not matches:
             near = self.nearest(words)
             offer = f" Did you mean {near!r}?" if near else ""
-            raise Unanswerable(
+            raise UnknownName(
                 f"There is no object, label or structure called {words!r}.{offer} Segment it, or "
                 "load labels that name it."
             )
