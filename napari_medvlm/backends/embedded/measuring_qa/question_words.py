@@ -40,6 +40,9 @@ FILLERS = re.compile(
 _BETWEEN = re.compile(r"[,;:]|\b(?:and|or|than|versus|vs|with|from|between)\b", re.IGNORECASE)
 _NEGATED = re.compile(r"\b(?:not|no|without|except|outside|other than)\b|n['\u2019]t\b", re.I)
 
+_JUDGED = re.compile(r"(?:is|are|was|were|do|does|did|has|have)\b")
+"""A question for yes or no, such as "Is the liver large?", is none for a quantity."""
+
 
 def by_words(question: str) -> tuple[str, tuple[str, ...]] | None:
     """The name of the form that a question asks for and the things that it is about.
@@ -56,6 +59,8 @@ def by_words(question: str) -> tuple[str, tuple[str, ...]] | None:
     if len(forms) != 1:
         return None
     form = forms[0]
+    if form != "LARGER" and _JUDGED.match(text):
+        return None
     for name in sorted(held):
         text = re.sub(rf"\b(?:{WORDS[name]})\b", " ", text)
     things = tuple(filter(None, map(_thing, _BETWEEN.split(text))))
