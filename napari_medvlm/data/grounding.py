@@ -44,6 +44,20 @@ class Scope:
         """One slice only."""
         return cls(axis, index, index + 1)
 
+    @classmethod
+    def near(
+        cls,
+        ref: SliceRef,
+        reach_mm: float,
+        grid: Grid,
+        slice_step_mm: float = 0.0,
+        coarse_to_fine: bool = False,
+    ) -> Scope:
+        """The slices up to a distance to either side of one."""
+        reach = round(reach_mm / grid.spacing[ref.axis])
+        start, stop = max(ref.index - reach, 0), ref.index + reach + 1
+        return cls(ref.axis, start, stop, slice_step_mm, coarse_to_fine)
+
     def slices(self, grid: Grid) -> tuple[SliceRef, ...]:
         """The slices to look at, centred in the range.
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medvlm.data.errors import InvalidPrompt
-from napari_medvlm.data.geometry.grid import index_corners, world_bounds
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.geometry.grid import Grid, index_corners, world_bounds
 from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.convert import KEY, role
 from napari_medvlm.layers.display.overlay_text import add_panel
@@ -141,6 +143,13 @@ def position_in_view(viewer: Viewer) -> tuple[float, float, float]:
             if axis >= extra:
                 position[axis - extra] = cursor_mm[axis - extra]
     return position[0], position[1], position[2]
+
+
+def slice_in_view(viewer: Viewer, grid: Grid) -> SliceRef:
+    """The slice of a grid nearest to the plane in view."""
+    axis = patient_axes(grid.affine)[axis_across(viewer)]
+    index = round(float(grid.to_index(position_in_view(viewer))[axis]))
+    return SliceRef(axis, min(max(index, 0), grid.shape[axis] - 1))
 
 
 def visible_box(viewer: Viewer, volume: Volume) -> Box:
