@@ -110,11 +110,6 @@ def is_refusal(text: str) -> bool:
     return not text.strip() or _REFUSAL.search(text[:REFUSAL_LENGTH]) is not None
 
 
-def numbers_in(text: str) -> tuple[float, ...]:
-    """The numbers of a text, in order."""
-    return tuple(float(match.group().replace(",", "")) for match in NUMBER.finditer(text))
-
-
 class _Tokenizer:
     """`words_of` as rouge-score calls it."""
 

@@ -16,6 +16,7 @@ from napari_medvlm.evaluation.ask.report import write_report
 from napari_medvlm.evaluation.ask.scoring import evidence, score_answer
 from napari_medvlm.evaluation.ask.summary import summary
 from napari_medvlm.evaluation.metrics import text as metrics_text
+from napari_medvlm.evaluation.metrics.values import values_in
 from napari_medvlm.evaluation.references.boxes import slice_region
 from tests.evaluation.text_runs import picture
 
@@ -95,7 +96,7 @@ def test_bleu_is_not_given_where_no_answer_has_four_words():
     ],
 )
 def test_numbers_are_read_as_they_are_written(text, numbers):
-    assert metrics_text.numbers_in(text) == numbers
+    assert values_in(text) == numbers
 
 
 @pytest.mark.parametrize(("hypothesis", "reference"), PAIRS)
