@@ -230,7 +230,7 @@ class GroundingSession(Closeable):
                     phrase=region.phrase,
                     backend=request.backend,
                     model=request.model,
-                    region=RegionRecord.of(region),
+                    region=RegionRecord.model_validate(region),
                     result=result,
                 )
             )
