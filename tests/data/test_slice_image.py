@@ -46,7 +46,7 @@ def seen(picture):
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_what_is_boxed_in_the_picture_is_boxed_in_the_patient(orientation, axis):
+def test_boxes_in_the_image_are_mapped_to_patient_coordinates(orientation, axis):
     volume = volume_with(orientation, degrees=20)
     index = (4, 8, 10)[axis]
     picture = picture_of(volume, SliceRef(axis, index), Window(500, 1000))

@@ -181,6 +181,6 @@ def asker(open_ask):
 
 @pytest.fixture
 def scripted(asker):
-    """The same with a backend that says what it was told to say."""
+    """The same with a backend whose answers are scripted."""
     choose(asker, "scripted")
     return asker

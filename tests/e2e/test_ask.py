@@ -19,7 +19,7 @@ VENTRICLES = "Which lateral ventricle is larger, and by how much?"
 LEFT, RIGHT, BOTH, UNLINKED, OUTSIDE = range(5)
 
 
-def test_a_brain_is_asked_about_and_its_sentences_lead_to_their_places(open_ask):
+def test_a_question_about_a_brain_is_answered_with_linked_regions(open_ask):
     volume, truths = mni_truths(2)
     asker = open_ask(volume)
     values = np.zeros(volume.shape, np.uint8)
@@ -104,7 +104,7 @@ def test_keys_lead_from_sentence_to_sentence(scripted):
     assert scripted.lit()[0] == [LEFT]
 
 
-def test_what_was_sent_is_seen_and_leads_to_its_slice(scripted):
+def test_a_sent_image_is_shown_and_navigates_to_its_slice(scripted):
     view = scripted.dock.along.view
     view.where.setCurrentIndex(2)
     view.every.setValue(12)
@@ -119,7 +119,7 @@ def test_what_was_sent_is_seen_and_leads_to_its_slice(scripted):
     assert round(float(at[0])) == scripted.last.sent[3].slice.index
 
 
-def test_what_is_not_linked_and_what_was_refused_is_seen(scripted):
+def test_unlinked_sentences_and_refused_regions_are_marked(scripted):
     scripted.asks("What is bright?")
     rows = scripted.card.claims.rows
     assert "not linked" in rows[UNLINKED].state.text()

@@ -223,7 +223,7 @@ def test_the_image_may_be_closed_while_an_answer_is_shown(scripted, monkeypatch)
     assert not scripted.viewer.canvas.overlays.text.text
 
 
-def test_the_answers_of_a_report_are_a_conversation_whose_sentences_lead_to_their_places(open_ask):
+def test_the_answers_of_a_report_are_a_conversation_with_linked_regions(open_ask):
     volume = replace(make_phantom()[0], series="1.2.3")
     asker = open_ask(volume)
     box = nmv.Box.at_index(volume, (8, 10, 8), (16, 30, 20))

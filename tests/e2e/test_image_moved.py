@@ -8,7 +8,7 @@ from tests.conftest import make_phantom
 from tests.e2e.conftest import LEFT, RIGHT
 
 
-def test_image_masks_and_prompts_stay_together_whatever_layer_is_moved(person, reported):
+def test_image_masks_and_prompts_stay_aligned_when_any_layer_is_moved(person, reported):
     person.dock.tools.choose(Tool.POINT)
     person.clicks(LEFT)
     person.waits_for_mask()

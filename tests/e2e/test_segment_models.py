@@ -62,7 +62,7 @@ dock.model.edit.editingFinished.emit()
 dock.session.add(Point.at_index(dock.session.volume, (12, 20, 13)))
 until(lambda: not dock.session.pending and not dock.session.pending_prompts())
 models = {"monai", "nnInteractive", "segment_anything", "torch", "transformers", "voxtell"}
-told = {
+result = {
     "docks": list(docks),
     "called": called,
     "loaded": sorted(models & set(sys.modules)),
@@ -72,7 +72,7 @@ for opened in docks.values():
     if hasattr(opened, "close_dock"):
         opened.close_dock()
 viewer.close()
-print(json.dumps(told))
+print(json.dumps(result))
 """
 
 

@@ -25,7 +25,7 @@ def weights(tmp_path):
 
 
 class Recording:
-    """A backend that keeps what it was told to load."""
+    """A backend that records the models that it loads."""
 
     loaded = []
 
@@ -50,7 +50,7 @@ def test_a_backend_is_given_the_path_of_a_named_model(weights, volume, monkeypat
         work.do(Request("vlm", volume, "ours", "cpu"), ignored, lambda text: None)
 
 
-def test_what_a_worker_has_loaded_is_known_until_it_ends(ask):
+def test_loaded_models_are_listed_until_the_worker_ends(ask):
     with RoutedRunner() as runner:
         assert runner in living()
         assert runner.models == ()

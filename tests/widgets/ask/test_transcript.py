@@ -237,7 +237,7 @@ def test_a_long_question_does_not_widen_the_card(shown):
     assert card.minimumSizeHint().width() <= 400
 
 
-def test_what_is_copied_says_what_is_linked_and_what_the_reader_thinks(shown):
+def test_a_copied_answer_states_links_and_marks(shown):
     card = shown(ExchangeCard(EXCHANGE, TranscriptSignals()))
     card.show_exchange(EXCHANGE, in_full=True)
     card.copy.click()

@@ -38,7 +38,9 @@ def choose(panel, row, modifier=Qt.KeyboardModifier.NoModifier):
 
 
 @pytest.mark.parametrize("text", ["Merge", "Split", "Delete"])
-def test_without_objects_a_person_is_reported_in_a_sentence(panel, session, reported, text):
+def test_buttons_without_objects_report_a_sentence_and_record_nothing(
+    panel, session, reported, text
+):
     press(panel, text)
     assert len(reported) == 1
     assert "Error" not in reported[0]
