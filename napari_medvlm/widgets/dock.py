@@ -144,8 +144,8 @@ class SessionDock(Dock, Generic[S]):
     def _on_moved(self) -> None:
         name = "" if self._watched is None else self._watched.name
         warn(
-            f"{name} stays at its position, which its prompts and masks have, while it is open"
-            " in a dock. Move a duplicate of the layer; for the voxel size use Set the voxel size…"
+            f"{name} cannot be moved while it is open in a dock, as its prompts and masks share its"
+            " position. Move a duplicate of the layer; for the voxel size use Set the voxel size…"
         )
 
     def _on_replaced(self, _: object) -> None:

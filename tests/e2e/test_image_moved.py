@@ -20,7 +20,7 @@ def test_image_masks_and_prompts_stay_aligned_when_any_layer_is_moved(person, re
         layer.scale = np.array(layer.scale) * 2
     for layer, corner in zip(layers, corners, strict=True):
         np.testing.assert_allclose(layer.extent.world, corner)
-    assert len([text for text in reported if "stays at its position" in text]) == 1
+    assert len([text for text in reported if "cannot be moved while it is open" in text]) == 1
     person.dock.new_object()
     person.clicks(RIGHT)
     person.waits_for_mask()

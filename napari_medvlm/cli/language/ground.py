@@ -32,13 +32,13 @@ Searched = Annotated[
 ]
 HeatmapThreshold = Annotated[
     float | None,
-    typer.Option(help="Turn heatmaps into masks of the values from this one on, 0 to 1."),
+    typer.Option(help="Threshold for masks of the heatmaps, 0 to 1."),
 ]
 MaxOverlap = Annotated[
     float,
     typer.Option(
-        help="Of boxes of a phrase that overlap more than this (intersection over union, 0 to 1), "
-        "keep the one with the highest score.",
+        help="Non-maximum suppression: of boxes of a phrase that overlap more than this "
+        "(intersection over union, 0 to 1), keep the one with the highest score.",
     ),
 ]
 MasksFile = Annotated[

@@ -68,8 +68,8 @@ class ViewChoice(QWidget):
         self.other.setToolTip("Another sequence or a prior study, sent at the same positions.")
         self.with_other = _combo(
             (NOT_SENT, ALSO_SENT, AS_PRIOR),
-            "Whether a second image is sent. As prior: at the places where the Register dock puts "
-            "it, and the model learns which study is which.",
+            "Whether a second image is sent. As prior: at its registered positions, and the model "
+            "is informed which study is which.",
         )
         self.pointing = _combo(
             (HIDDEN, *VisualPrompting), "How the selected objects are marked in the images sent."

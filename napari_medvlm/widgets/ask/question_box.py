@@ -95,7 +95,9 @@ class QuestionBox(QWidget):
         self.options_edit.setFixedHeight(OPTIONS_HEIGHT)
         self.options_edit.hide()
         self.confidence_edit = QPlainTextEdit(ASKS_FOR_OTHERS)
-        self.confidence_edit.setToolTip("Sent after the question; {LETTER} is that of an option.")
+        self.confidence_edit.setToolTip(
+            "Text sent after the question; {LETTER} stands for the letter of an option."
+        )
         self.confidence_edit.setFixedHeight(OPTIONS_HEIGHT)
         self.confidence_edit.hide()
         self.ask_confidence = QAction("Ask for confidence", self)
