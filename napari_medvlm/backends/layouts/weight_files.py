@@ -41,7 +41,7 @@ def read_file(path: Path) -> Any:
     import torch
 
     try:
-        if path.suffix == ".safetensors":
+        if is_safetensors(path):
             from safetensors.torch import load_file
 
             return load_file(path)
@@ -112,7 +112,7 @@ class WeightFiles:
 
     def _opened(self, file: Path) -> _Safetensors | _Pickle:
         if file not in self._open_files:
-            kind = _Safetensors if file.suffix == ".safetensors" else _Pickle
+            kind = _Safetensors if is_safetensors(file) else _Pickle
             self._open_files[file] = kind(file)
         return self._open_files[file]
 
@@ -191,9 +191,18 @@ def mentioned(file: Path, names: Sequence[str]) -> bool:
     return all(name.encode() in contents for name in names)
 
 
+def is_safetensors(file: Path) -> bool:
+    """Whether a file is in the safetensors format, by its suffix or its first bytes."""
+    if file.suffix == ".safetensors":
+        return True
+    with file.open("rb") as opened:
+        length, brace = int.from_bytes(opened.read(8), "little"), opened.read(1)
+    return brace == b"{" and length < file.stat().st_size
+
+
 def _contents(file: Path) -> bytes:
     """The names of weights in a file, as the bytes that hold them."""
-    if file.suffix == ".safetensors":
+    if is_safetensors(file):
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
             return opened.read(min(length, MOST_BYTES))
