@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
-from napari_medvlm.backends.models.trust import check_weights_file
+from napari_medvlm.backends.models.trust import check_weights_file, numbers_of_numpy
 from napari_medvlm.data.errors import DAMAGED, BackendUnavailable
 from napari_medvlm.settings.paths import exists
 
@@ -46,7 +46,8 @@ def read_file(path: Path) -> Any:
 
             return load_file(path)
         check_weights_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+        with torch.serialization.safe_globals(numbers_of_numpy()):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
     except pickle.UnpicklingError:
         raise BackendUnavailable(
             f"{path.name} holds more than weights; its code is not run.",
