@@ -41,6 +41,12 @@ MaxOverlap = Annotated[
         "(intersection over union, 0 to 1), keep the one with the highest score.",
     ),
 ]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", help="A text file with the report, for a model that takes one (TextBraTS)."
+    ),
+]
 MasksFile = Annotated[
     Path | None,
     typer.Option(
@@ -67,6 +73,7 @@ def ground(  # noqa: PLR0913  # one for each option
     out: MasksFile = None,
     channel: Channels = [],  # noqa: B006
     resample: Resample = False,
+    report: ReportFile = None,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -94,6 +101,7 @@ def ground(  # noqa: PLR0913  # one for each option
         grounding = nmv.ground(
             volume, phrase, backend, scope=scope_of(slices, slice_step_mm, coarse_to_fine),
             labels=named, model=model, device=device, channels=channels, resample=resample,
+            report=_report_of(report, backend, model),
         )  # fmt: skip
         seconds = time.perf_counter() - start
         grounding = _filtered(grounding, volume, max_overlap, heatmap_threshold)
@@ -110,6 +118,21 @@ def ground(  # noqa: PLR0913  # one for each option
     print_result(summary, as_json, lambda: "\n".join(lines))
     if not grounding.regions:
         raise typer.Exit(NOT_FOUND)
+
+
+def _report_of(file: Path | None, backend: str, model: str | None) -> str:
+    """The text of a report; empty: none was given."""
+    from napari_medvlm.backends import registry
+    from napari_medvlm.backends.models.resolve import resolve
+
+    if file is None:
+        return ""
+    if not registry.takes_report(backend, resolve(model)):
+        raise typer.BadParameter("The model takes no report. Leave --report out.")
+    try:
+        return file.expanduser().read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{file} cannot be read as text in UTF-8: {error}") from error
 
 
 def _filtered(
