@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.channels import Channels, Resample, read_channels
-from napari_medvlm.cli.language.options import Labels, read_label_images, scope_of
+from napari_medvlm.cli.language.options import Labels, notes_of, read_label_images, scope_of
 from napari_medvlm.cli.options import (
     AsJson,
     AtGaps,
@@ -111,7 +111,7 @@ def ground(  # noqa: PLR0913  # one for each option
         "out": None if out is None else str(out),
         "labels": labels_written,
         "seconds": round(seconds, 3),
-        **_grounding_summary(grounding, volume),
+        **_grounding_summary(grounding, volume, named),
     }
     lines = [_region_line(region, volume) for region in grounding.regions]
     lines += [f"{n.phrase}: not found. {n.reason}" for n in grounding.not_found]
@@ -146,9 +146,9 @@ def _filtered(
     return grounding
 
 
-def _grounding_summary(grounding: Any, volume: Any) -> dict[str, Any]:
+def _grounding_summary(grounding: Any, volume: Any, named: list[Any]) -> dict[str, Any]:
     return {
-        "notes": [*volume.notes, *grounding.notes],
+        "notes": [*volume.notes, *notes_of(named), *grounding.notes],
         "regions": [_region(region, volume) for region in grounding.regions],
         "not_found": [
             {"phrase": n.phrase, "best_score": n.best_score, "reason": n.reason}
