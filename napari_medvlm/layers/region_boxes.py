@@ -11,7 +11,7 @@ import numpy as np
 from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.region import Region
-from napari_medvlm.layers.box_shapes import IndexBox, Vertices, ViewPlane
+from napari_medvlm.layers.box_shapes import IndexBox, Vertices, ViewPlane, transform_of
 from napari_medvlm.layers.layer_set import LayerSet
 from napari_medvlm.layers.orientation import position_in_view
 
@@ -165,7 +165,7 @@ class RegionBoxes:
     def _new_boxes(self) -> Shapes:
         from napari.layers import Shapes
 
-        layer = Shapes(ndim=3, name=f"{self.title}: boxes", affine=self.grid.affine)
+        layer = Shapes(ndim=3, name=f"{self.title}: boxes", **transform_of(self.grid))
         self._notify_chosen("boxes", layer)
         return layer
 
