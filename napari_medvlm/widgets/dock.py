@@ -152,7 +152,8 @@ class SessionDock(Dock, Generic[S]):
     def _on_replaced(self, _: object) -> None:
         """Open the image again when its voxels were replaced in the viewer."""
         layer = self._watched
-        if layer is None or layer is not self.image.layer:
+        is_open = layer is self.image.layer
+        if layer is None or not is_open:
             return
         if forget_replaced(layer) or role(layer) is None:
             show_message(f"The voxels of {layer.name} were replaced: it is opened as a new image.")
