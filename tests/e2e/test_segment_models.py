@@ -54,7 +54,8 @@ def looked_up(*address, **how):
     return look_up(*address, **how)
 socket.socket.connect, socket.getaddrinfo = connected, looked_up
 manifest = PluginManager.instance().get_manifest("napari-medvlm")
-for name in [widget.display_name for widget in manifest.contributions.widgets]:
+titles = [widget.display_name for widget in manifest.contributions.widgets]
+for name in titles:
     docks[name] = viewer.window.add_plugin_dock_widget("napari-medvlm", name)[1]
     QApplication.processEvents()
 socket.socket.connect, socket.getaddrinfo = connect, look_up
@@ -66,13 +67,20 @@ dock.backend.setCurrentIndex(dock.backend.findData("sam"))
 dock.backend.activated.emit(0)
 dock.model.edit.setText(sys.argv[1])
 dock.model.edit.editingFinished.emit()
+for name in set(docks) - {"Segment"}:
+    viewer.window.remove_dock_widget(docks.pop(name))
+panels = viewer.window._qt_viewer
+for panel in (panels.dockLayerControls, panels.dockLayerList):  # the screen is narrow
+    panel.hide()
+until(lambda: panels.canvas.native.width() > 200)
+viewer.reset_view()
 dock.tools.choose(Tool.POINT)
 Person(viewer, dock, Bot()).clicks(LEFT)
 until(lambda: not dock.session.pending and not dock.session.pending_prompts())
 (point,) = dock.session.now.objects[1].prompts.values()
 models = {"monai", "nnInteractive", "segment_anything", "torch", "transformers", "voxtell"}
 told = {
-    "docks": list(docks),
+    "docks": titles,
     "called": called,
     "loaded": sorted(models & set(sys.modules)),
     "voxels": int(dock.session.mask.sum()),
