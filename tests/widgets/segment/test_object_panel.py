@@ -46,6 +46,21 @@ def test_without_objects_a_person_is_reported_in_a_sentence(panel, session, repo
     assert not session.ledger.records
 
 
+def test_rows_stay_as_they_are_when_an_object_is_added_and_another_one_is_active(panel, session):
+    for _ in range(2):
+        session.add_object()
+    rows = [panel.list.topLevelItem(row) for row in range(2)]
+    press(panel, "New")
+    assert [panel.list.topLevelItem(row) for row in range(2)] == rows
+    assert panel.list.selected() == (3,)
+    session.remove_objects(3)
+    assert panel.list.topLevelItemCount() == 2
+    assert panel.list.selected() == (session.active,)
+    session.edit_object(1, name="liver")
+    assert panel.list.topLevelItem(0).text(NAME) == "liver"
+    assert panel.list.selected() == (session.active,)
+
+
 def test_two_objects_are_merged_and_one_alone_is_reported(panel, session, reported):
     _, left, right = make_phantom()
     for mask in (left, right):
