@@ -11,6 +11,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_medvlm.layers.orientation import Plane, go_to
+from napari_medvlm.settings.view_layout import Layout
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.e2e.conftest import HAND_MS, LEFT, _drag
 
@@ -112,6 +113,16 @@ def test_display_settings_and_label_edits_follow_in_both_directions(person):
     assert drawn
     person.viewer.layers.remove(labels)
     assert twin not in model.layers
+
+
+def test_the_viewer_gets_the_room_of_the_views_back(person):
+    native = person.viewer.window._qt_viewer.canvas.native
+    before = native.width()
+    dock = open_views(person)
+    dock.set_layout(Layout.RIGHT)
+    person.waits(lambda: native.width() < before - 100)
+    close_views(person, dock)
+    person.waits(lambda: native.width() >= before - 40)
 
 
 def test_opening_and_closing_several_times_leaves_nothing(person):
