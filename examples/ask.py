@@ -46,7 +46,7 @@ PLACES = {  # centre and size in patient millimetres, (S, P, L)
 
 
 class Written(Backend):
-    info = BackendInfo("written", "A model (its words are written)", "BSD-3-Clause",
+    info = BackendInfo("written", "A scripted model", "BSD-3-Clause",
                        tasks=frozenset({Task.ANSWER, Task.EXPLAIN}))
 
     def load(self, model, device):

@@ -14,7 +14,7 @@ import keyring.backends.fail
 import napari
 import numpy as np
 from pydicom.uid import generate_uid
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
 import napari_medvlm as nmv
 from examples.window import settle, wait_until
@@ -73,8 +73,8 @@ def show(url: str) -> None:
     search(dock)
     study = dock.tree.topLevelItem(0)
     study.setExpanded(True)
-    wait_until(lambda: study.childCount() == 4 and not dock.work.busy)
-    report = next(study.child(i) for i in range(4) if study.child(i).text(3) == "SR")
+    wait_until(lambda: study.childCount() == 5 and not dock.work.busy)
+    report = next(study.child(i) for i in range(5) if study.child(i).text(3) == "SR")
     dock.tree.setCurrentItem(report)
     dock.load.click()
     wait_until(lambda: "ventricle" in dock.status.text())
@@ -83,10 +83,17 @@ def show(url: str) -> None:
     viewer.dims.point = tuple(session.volume.grid.to_world(VENTRICLE))
     show_plane(viewer, Plane.AXIAL)
     wait_until(lambda: not study.child(0).icon(0).isNull())
-    settle(6)  # the notice that it was sent fades
+    wait_until(lambda: not notifications())
+    settle()
     viewer.screenshot(OUT / "pacs.png", canvas_only=False, flash=False)
     segment.close_dock()
     viewer.close()
+
+
+def notifications() -> list[QWidget]:
+    """The notifications of napari that cover a part of the viewer."""
+    widgets = QApplication.allWidgets()
+    return [w for w in widgets if type(w).__name__ == "NapariQtNotification" and w.isVisible()]
 
 
 def search(dock: object) -> None:

@@ -117,6 +117,23 @@ def test_the_gallery_shows_every_picture(generated: dict[str, str]) -> None:
         assert f"(images/{picture.name})" in generated["gallery.md"]
 
 
+def test_blocks_in_lists_have_the_indent_that_markdown_needs(generated: dict[str, str]) -> None:
+    """A block of fewer than four blanks ends its list, and the next item is number 1 again."""
+    wrong = []
+    for page, text in {**STORED, **generated}.items():
+        outside = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+        wrong += [f"{page}: {block}" for block in re.findall(r"\n\n {1,3}(\S.*)", outside)]
+    assert not wrong
+
+
+def test_each_parameter_of_a_shared_entry_has_an_entry_in_the_reference() -> None:
+    text = "Act.\n\nParameters\n----------\na, *b\n    Both,\n\n    twice.\nc\n    It.\n"
+    entry = "    Both,\n\n    twice.\n"
+    start = "Act.\n\nParameters\n----------\n"
+    assert SITE["separate_parameters"](text) == f"{start}a\n{entry}*b\n{entry}c\n    It.\n"
+    assert SITE["separate_parameters"]("Words, words\n\nMore.") == "Words, words\n\nMore.\n"
+
+
 def test_the_page_of_file_formats_names_every_ending() -> None:
     from napari_medvlm.io.medical_images import MEDICAL
     from napari_medvlm.io.raster_images import PICTURES, TIFFS
