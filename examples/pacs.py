@@ -14,7 +14,7 @@ import keyring.backends.fail
 import napari
 import numpy as np
 from pydicom.uid import generate_uid
-from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 import napari_medvlm as nmv
 from examples.window import settle, wait_until
@@ -83,17 +83,18 @@ def show(url: str) -> None:
     viewer.dims.point = tuple(session.volume.grid.to_world(VENTRICLE))
     show_plane(viewer, Plane.AXIAL)
     wait_until(lambda: not study.child(0).icon(0).isNull())
-    wait_until(lambda: not notifications())
+    hide_notifications()
     settle()
     viewer.screenshot(OUT / "pacs.png", canvas_only=False, flash=False)
     segment.close_dock()
     viewer.close()
 
 
-def notifications() -> list[QWidget]:
-    """The notifications of napari that cover a part of the viewer."""
-    widgets = QApplication.allWidgets()
-    return [w for w in widgets if type(w).__name__ == "NapariQtNotification" and w.isVisible()]
+def hide_notifications() -> None:
+    """Hide the notifications of napari that cover a part of the viewer."""
+    for widget in QApplication.allWidgets():
+        if type(widget).__name__ == "NapariQtNotification":
+            widget.hide()
 
 
 def search(dock: object) -> None:
