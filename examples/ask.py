@@ -146,6 +146,7 @@ def ask(dock: Any, question: str) -> None:
     dock.box.write(question)
     dock.ask()
     wait_until(lambda: len(dock.session.active.turns) > before and not dock.session.pending)
+    wait_until(lambda: not dock.run.cancel.isEnabled())
     settle()
     print(f"{question}\n  {dock.session.active.turns[-1].answer.text}")
 

@@ -134,6 +134,19 @@ def test_each_parameter_of_a_shared_entry_has_an_entry_in_the_reference() -> Non
     assert SITE["separate_parameters"]("Words, words\n\nMore.") == "Words, words\n\nMore.\n"
 
 
+def test_every_picture_is_made_by_a_program() -> None:
+    programs = [*(ROOT / "examples").glob("*.py"), ROOT / "benchmarks" / "lesion_pictures.py"]
+    sources = "".join(path.read_text("utf-8") for path in programs)
+    for picture in (p.stem for p in (DOCS / "images").iterdir() if p.stem != "axial"):
+        several = picture.split("-")[0] + "-{"  # a name for each plane, model or case
+        assert f'"{picture}' in sources or several in sources, picture
+
+
+def test_the_readme_installs_before_it_builds() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert readme.index("pip install") < readme.index("make demo")
+
+
 def test_the_page_of_file_formats_names_every_ending() -> None:
     from napari_medvlm.io.medical_images import MEDICAL
     from napari_medvlm.io.raster_images import PICTURES, TIFFS
