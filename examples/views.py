@@ -74,6 +74,7 @@ def registered() -> None:
     dock.start()
     wait_until(lambda: not dock.job.busy and dock.studies is not None)
     dock.comparison.difference.click()
+    viewer.layers["prior (registered)"].visible = False
     show_plane(viewer, Plane.AXIAL)
     go_to(viewer, LESION_MM)
     picture(viewer, "register")
