@@ -67,3 +67,15 @@ def test_python_of_a_page_can_be_parsed_and_uses_public_names_that_exist(page):
         ast.parse(textwrap.dedent(block))
         for name in re.findall(r"\bnmv\.(\w+)", block):
             assert name in nmv.__all__, name
+
+
+def test_the_page_of_the_command_line_lists_every_command():
+    page = (DOCS / "command-line.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert set(listed) == set(typer.main.get_command(app).commands)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_state_and_show(page):
+    """The verbs of saying are left to people."""
+    assert not re.findall(r"\b(?:told|tells?|said)\b", page.read_text("utf-8"))

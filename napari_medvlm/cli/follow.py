@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -97,7 +98,6 @@ def follow(  # noqa: PLR0913  # one for each option
     prior and the current image; millimetres are patient coordinates (S, P, L).
     """
     import napari_medvlm as nmv
-    from napari_medvlm.io.label_images import read_masks
     from napari_medvlm.sessions.followup.study_reports import write_reports
 
     with report_errors():
@@ -105,8 +105,8 @@ def follow(  # noqa: PLR0913  # one for each option
         _check_output(masks_out, accept or current_masks is not None)
         now = read_image(current, series=series, frame=frame, gaps=gaps)
         before = read_image(prior, series=prior_series, frame=prior_frame, gaps=gaps)
-        lesions = read_masks(masks, before.grid)
-        present = None if current_masks is None else read_masks(current_masks, now.grid)
+        lesions = _masks(masks, before)
+        present = None if current_masks is None else _masks(current_masks, now)
         for note in (*lesions.notes, *(present.notes if present else ())):
             typer.echo(printable(note), err=True)
         with interruptible_progress() as progress:
@@ -125,6 +125,15 @@ def follow(  # noqa: PLR0913  # one for each option
         if reports is not None:
             writes.append(lambda: write_reports(reports, result, now, before, lesions))
         write_all(*writes)
+
+
+def _masks(path: Path, volume: Any) -> Any:
+    """The masks of a file on an image, with the notes on whether both belong together."""
+    from napari_medvlm.io.dicom_objects.frame_of_reference import mismatch_notes
+    from napari_medvlm.io.label_images import read_masks
+
+    named = read_masks(path, volume.grid)
+    return replace(named, notes=(*mismatch_notes(path, volume), *named.notes))
 
 
 def _with_notes(document: dict[str, Any], *read: Any) -> dict[str, Any]:

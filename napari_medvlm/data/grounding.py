@@ -148,6 +148,9 @@ class GroundQuery:
     is_sequence
         Whether the slices of the scope are shown together as one question, by a backend that can
         (`BackendInfo.takes_sequences`); then `prompts` are whole questions.
+    report
+        The text of the report of this examination, for a model that takes one, see
+        `Backend.takes_report`.
     """
 
     phrases: tuple[str, ...]
@@ -158,6 +161,7 @@ class GroundQuery:
     descriptions: Mapping[str, str] = field(default_factory=dict)
     channels: tuple[Channel, ...] = ()
     is_sequence: bool = False
+    report: str = ""
 
     def prompt_of(self, phrase: str) -> str:
         """What to send to a model for a phrase."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.display import patient_axes
-from napari_medvlm.data.geometry.grid import Grid, index_corners, world_bounds
+from napari_medvlm.data.geometry.grid import FloatArray, Grid, index_corners, world_bounds
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.volume import Volume
@@ -101,6 +101,16 @@ def describe(viewer: Viewer) -> str:
     to_right = WAYS[right][horizontal == "right"]
     position = f"{'SPL'[across]} {viewer.dims.point[across + _superior(viewer)]:.1f} mm"
     return f"{PLANES[across]}, {position}\nup: {up}\nright: {to_right}"
+
+
+def screen_directions(viewer: Viewer) -> tuple[FloatArray, FloatArray]:
+    """Where right and down on the screen lead in a 2D view, as unit vectors ``(S, P, L)``."""
+    down, across = (int(axis) - _superior(viewer) for axis in viewer.dims.order[-2:])
+    vertical, horizontal = (str(o) for o in viewer.scene.camera.orientation2d)
+    right_mm, down_mm = np.zeros(3), np.zeros(3)
+    right_mm[across] = 1.0 if horizontal == "right" else -1.0
+    down_mm[down] = 1.0 if vertical == "down" else -1.0
+    return right_mm, down_mm
 
 
 def image_volumes(viewer: Viewer) -> tuple[Volume, ...]:

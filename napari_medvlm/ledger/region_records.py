@@ -65,6 +65,8 @@ class Grounded(Value):
         Why there is no region.
     channels
         Of a model of several images: which image was which of its channels, as it was sent.
+    report
+        The text of the report that the model saw with the image.
     """
 
     record: Literal["grounded"] = "grounded"
@@ -80,6 +82,7 @@ class Grounded(Value):
     texts: tuple[str, ...]
     seconds: Number
     channels: dict[str, ImageReference] = {}
+    report: str = ""
     time: datetime = Field(default_factory=now)
 
     @classmethod
@@ -111,11 +114,12 @@ class Grounded(Value):
         )
 
     @model_serializer(mode="wrap")
-    def _without_no_channels(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave an empty field out, for programs that do not know it."""
+    def _without_empty_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave empty fields out, for programs that do not know them."""
         content: dict[str, Any] = handler(self)
-        if not self.channels:
-            content.pop("channels", None)
+        for name in ("channels", "report"):
+            if not getattr(self, name):
+                content.pop(name, None)
         return content
 
     def grounding(self) -> Grounding:

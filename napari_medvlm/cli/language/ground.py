@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.channels import Channels, Resample, read_channels
-from napari_medvlm.cli.language.options import Labels, read_label_images, scope_of
+from napari_medvlm.cli.language.options import Labels, notes_of, read_label_images, scope_of
 from napari_medvlm.cli.options import (
     AsJson,
     AtGaps,
@@ -41,6 +41,12 @@ MaxOverlap = Annotated[
         "(intersection over union, 0 to 1), keep the one with the highest score.",
     ),
 ]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", help="A text file with the report, for a model that takes one (TextBraTS)."
+    ),
+]
 MasksFile = Annotated[
     Path | None,
     typer.Option(
@@ -67,6 +73,7 @@ def ground(  # noqa: PLR0913  # one for each option
     out: MasksFile = None,
     channel: Channels = [],  # noqa: B006
     resample: Resample = False,
+    report: ReportFile = None,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -79,9 +86,8 @@ def ground(  # noqa: PLR0913  # one for each option
     """Locate phrases in an image.
 
     Boxes are in patient millimetres (S, P, L), lowest and highest corner, and in JSON also as
-    indices z,y,x, first and one after the last. The exit status is 3 if
-    none of the phrases is found. A model of several images, such as T1, T2 and
-    FLAIR, gets all of them by --channel; IMAGE is the one whose grid the masks have.
+    indices z,y,x, first and one after the last. The exit status is 3 if no phrase is found. A
+    model of several images (T1, T2, FLAIR) gets all by --channel; masks have the grid of IMAGE.
     """
     import napari_medvlm as nmv
 
@@ -94,6 +100,7 @@ def ground(  # noqa: PLR0913  # one for each option
         grounding = nmv.ground(
             volume, phrase, backend, scope=scope_of(slices, slice_step_mm, coarse_to_fine),
             labels=named, model=model, device=device, channels=channels, resample=resample,
+            report=_report_of(report, backend, model),
         )  # fmt: skip
         seconds = time.perf_counter() - start
         grounding = _filtered(grounding, volume, max_overlap, heatmap_threshold)
@@ -103,13 +110,28 @@ def ground(  # noqa: PLR0913  # one for each option
         "out": None if out is None else str(out),
         "labels": labels_written,
         "seconds": round(seconds, 3),
-        **_grounding_summary(grounding, volume),
+        **_grounding_summary(grounding, volume, named),
     }
     lines = [_region_line(region, volume) for region in grounding.regions]
     lines += [f"{n.phrase}: not found. {n.reason}" for n in grounding.not_found]
     print_result(summary, as_json, lambda: "\n".join(lines))
     if not grounding.regions:
         raise typer.Exit(NOT_FOUND)
+
+
+def _report_of(file: Path | None, backend: str, model: str | None) -> str:
+    """The text of a report; empty: none was given."""
+    from napari_medvlm.backends import registry
+    from napari_medvlm.backends.models.resolve import resolve
+
+    if file is None:
+        return ""
+    if not registry.takes_report(backend, resolve(model)):
+        raise typer.BadParameter("The model takes no report. Leave --report out.")
+    try:
+        return file.expanduser().read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{file} cannot be read as text in UTF-8: {error}") from error
 
 
 def _filtered(
@@ -123,9 +145,9 @@ def _filtered(
     return grounding
 
 
-def _grounding_summary(grounding: Any, volume: Any) -> dict[str, Any]:
+def _grounding_summary(grounding: Any, volume: Any, named: list[Any]) -> dict[str, Any]:
     return {
-        "notes": [*volume.notes, *grounding.notes],
+        "notes": [*volume.notes, *notes_of(named), *grounding.notes],
         "regions": [_region(region, volume) for region in grounding.regions],
         "not_found": [
             {"phrase": n.phrase, "best_score": n.best_score, "reason": n.reason}

@@ -23,12 +23,14 @@ from napari_medvlm.io.dicom.header import (
     text,
 )
 from napari_medvlm.io.dicom.read import read_dicom
+from napari_medvlm.io.dicom_objects.assumptions import frame_notes, gap_notes, slices_lacking
 from napari_medvlm.io.dicom_objects.rtstruct_outlines import voxels_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 CUT = "The file may be cut off: its last part, which says what each region is, is missing."
+NO_SERIES = "{} names no series that it was drawn on: it is laid over the only open one."
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +87,8 @@ def series_of(path: Path) -> tuple[str, ...]:
 def read_on_series(path: Path, grids: Mapping[str, Grid]) -> NamedLabels:
     """A structure set as labels on the series that it was drawn on, see `read_rtstruct`.
 
+    One that names no series is laid over the only open one, and a note says so.
+
     Parameters
     ----------
     grids
@@ -93,9 +97,18 @@ def read_on_series(path: Path, grids: Mapping[str, Grid]) -> NamedLabels:
     Raises
     ------
     InvalidImage
-        If the series is neither open nor in the same folder, or as of `read_rtstruct`.
+        If the series is neither open nor in the same folder, none is named and not one is open,
+        or as of `read_rtstruct`.
     """
     wanted = series_of(path)
+    if not wanted:
+        if len(grids) != 1:
+            raise InvalidImage(
+                f"{path.name} names no series that it was drawn on.",
+                "Open that series alone, then the file.",
+            )
+        named = read_rtstruct(path, next(iter(grids.values())))
+        return replace(named, notes=(NO_SERIES.format(path.name), *named.notes))
     for uid in wanted:
         if uid in grids:
             return read_rtstruct(path, grids[uid])
@@ -153,6 +166,9 @@ def read_structure_set(path: Path, grid: Grid) -> StructureSet:
     if not dataset.get("ROIContourSequence"):
         raise InvalidImage(f"{path.name} holds no contours, or is cut off.", COPY_AGAIN)
     structures = guarded(path, lambda: _interpreted(dataset, grid))
+    lacking = {roi.name: slices_lacking(roi.mask) for roi in structures.rois.values()}
+    assumed = (*frame_notes(path, dataset), *gap_notes(path, "contour", lacking))
+    structures = replace(structures, notes=(*structures.notes, *assumed))
     if not structures.rois:
         raise InvalidImage(
             " ".join([f"No contour of {path.name} lies in the image.", *structures.notes[:3]]),
