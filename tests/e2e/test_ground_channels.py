@@ -97,7 +97,7 @@ def test_a_model_that_reads_the_report_has_a_field_for_it(open_dock, textbrats, 
     )
     dock.phrases.set_phrases(["everything"])
     dock.run.run.click()
-    asker.waits(lambda: errors)
+    asker.waits(lambda: bool(errors))
     assert "needs the report" in errors[0]
     dock.channels.report.setPlainText("A mass in the left lobe.")
     asker.asks("everything")
