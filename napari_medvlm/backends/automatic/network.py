@@ -118,7 +118,7 @@ class NetworkBackend(LabelledBackend):
         if not query.report.strip():
             raise InvalidPrompt(
                 "TextBraTS needs the report of the examination.",
-                "Write or paste it as the report for the model; on the command line: --report FILE",
+                "Write or paste it into Input report; on the command line: --report FILE",
             )
         if query.report != self._report:
             self._report = query.report

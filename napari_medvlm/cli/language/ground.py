@@ -86,8 +86,9 @@ def ground(  # noqa: PLR0913  # one for each option
     """Locate phrases in an image.
 
     Boxes are in patient millimetres (S, P, L), lowest and highest corner, and in JSON also as
-    indices z,y,x, first and one after the last. The exit status is 3 if no phrase is found. A
-    model of several images (T1, T2, FLAIR) gets all by --channel; masks have the grid of IMAGE.
+    indices z,y,x, first and one after the last. The exit status is 3 if none of the phrases is
+    found. A model of several images, such as T1, T2 and FLAIR, gets all of them by --channel;
+    IMAGE is the one whose grid the masks have.
     """
     import napari_medvlm as nmv
 
@@ -96,11 +97,11 @@ def ground(  # noqa: PLR0913  # one for each option
         named = read_label_images(labels, volume)
         channels = read_channels(channel, image, volume, spacing, gaps)
         note_device(backend, device)
-        start = time.perf_counter()
+        text, start = _report_of(report, backend, model), time.perf_counter()
         grounding = nmv.ground(
             volume, phrase, backend, scope=scope_of(slices, slice_step_mm, coarse_to_fine),
             labels=named, model=model, device=device, channels=channels, resample=resample,
-            report=_report_of(report, backend, model),
+            report=text,
         )  # fmt: skip
         seconds = time.perf_counter() - start
         grounding = _filtered(grounding, volume, max_overlap, heatmap_threshold)
@@ -112,11 +113,15 @@ def ground(  # noqa: PLR0913  # one for each option
         "seconds": round(seconds, 3),
         **_grounding_summary(grounding, volume, named),
     }
-    lines = [_region_line(region, volume) for region in grounding.regions]
-    lines += [f"{n.phrase}: not found. {n.reason}" for n in grounding.not_found]
-    print_result(summary, as_json, lambda: "\n".join(lines))
+    print_result(summary, as_json, lambda: "\n".join(_lines(grounding, volume)))
     if not grounding.regions:
         raise typer.Exit(NOT_FOUND)
+
+
+def _lines(grounding: Any, volume: Any) -> list[str]:
+    """What is printed of a grounding."""
+    lines = [_region_line(region, volume) for region in grounding.regions]
+    return lines + [f"{n.phrase}: not found. {n.reason}" for n in grounding.not_found]
 
 
 def _report_of(file: Path | None, backend: str, model: str | None) -> str:

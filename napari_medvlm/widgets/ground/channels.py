@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 REPORT_LINES = 5
 """Height of the field for a report."""
+FRAME = "QPlainTextEdit { border: 1px solid rgba(128, 128, 128, 160); }"
+"""Shows where the field is, which has the colour of the dock in napari's themes."""
 SAME = (
     {"t1", "t1n", "t1w"},
     {"t1c", "t1ce", "t1gd", "t1post"},
@@ -64,10 +66,11 @@ class ChannelRows(QWidget):
         self.report = QPlainTextEdit()
         self.report.setPlaceholderText("Paste the report of this examination")
         self.report.setToolTip("The text that the model sees together with the images.")
-        self.report.setAccessibleName("Report for the model")
+        self.report.setAccessibleName("Input report")
         self.report.setTabChangesFocus(True)
+        self.report.setStyleSheet(FRAME)
         self.report.setFixedHeight(REPORT_LINES * self.report.fontMetrics().lineSpacing())
-        self._form.addRow("Report", self.report)
+        self._form.addRow("Input report", self.report)
         self._form.setRowVisible(self.report, False)
         self._removed = MainThreadQueue(lambda _: self._refresh(), self)
         viewer.layers.events.inserted.connect(self._refresh)

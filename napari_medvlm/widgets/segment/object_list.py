@@ -60,7 +60,8 @@ class ObjectList(QTreeWidget):
         self.setToolTip(
             "Click to make an object active. Double-click to rename it or choose a "
             "colour. Locked objects are never overwritten and are treated as background"
-            " for the others."
+            " for the others. Models that take words (IMIS-Net) get the name with each prompt;"
+            " several names with semicolons between them begin an object each."
         )
         self.setItemDelegateForColumn(NAME, CodedNames(self))
         header = self.header()
