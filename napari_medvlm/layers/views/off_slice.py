@@ -167,7 +167,7 @@ class OffSlicePrompts:
                 features={"distance": np.zeros(0, object), "color": np.zeros(0, object)},
                 text={
                     "string": "{distance}",
-                    "size": 9,
+                    "size": 10,
                     "color": {"feature": "color", "fallback": "white"},
                     "anchor": "upper_left",
                     "translation": np.zeros(3),
