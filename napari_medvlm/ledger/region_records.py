@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.geometry.channels import Channel
@@ -57,7 +58,8 @@ class Grounded(Value):
     not_found
         Why there is no region.
     channels
-        Of a model of several images: which image was which of its channels, as it was sent.
+        Of a model of several images: which image was which of its channels, as it was sent; not
+        written if it is empty, for programs that do not know it.
     """
 
     record: Literal["grounded"] = "grounded"
@@ -72,7 +74,7 @@ class Grounded(Value):
     best_score: float | None
     texts: tuple[str, ...]
     seconds: Number
-    channels: dict[str, ImageReference] = {}
+    channels: dict[str, ImageReference] = Field(default={}, exclude_if=operator.not_)
     time: datetime = Field(default_factory=now)
 
     @classmethod
@@ -102,14 +104,6 @@ class Grounded(Value):
             seconds=seconds,
             channels={channel.name: ImageReference.of(channel.volume) for channel in channels},
         )
-
-    @model_serializer(mode="wrap")
-    def _without_no_channels(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave an empty field out, for programs that do not know it."""
-        content: dict[str, Any] = handler(self)
-        if not self.channels:
-            content.pop("channels", None)
-        return content
 
     def grounding(self) -> Grounding:
         """The result as far as it is stored: regions are boxes, without masks and heatmaps."""

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticSerializationError
 
 from napari_medvlm.data.geometry.grid import Grid
@@ -94,14 +89,7 @@ class StoredRegion(RegionRecord):
     points: tuple[Point, ...] = ()
     uncertainty: float | None = None
     mask: InitialMask | None = None
-    image_name: str = ""
-
-    @model_serializer(mode="wrap")
-    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        written: dict[str, Any] = write(self)
-        if not self.image_name:
-            written.pop("image_name", None)
-        return written
+    image_name: str = Field(default="", exclude_if=operator.not_)
 
     @classmethod
     def whole(cls, region: Region, grid: Grid | None = None) -> StoredRegion:
