@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.geometry.channels import Channel
@@ -64,9 +65,10 @@ class Grounded(Value):
     not_found
         Why there is no region.
     channels
-        Of a model of several images: which image was which of its channels, as it was sent.
+        Of a model of several images: which image was which of its channels, as it was sent; not
+        written if it is empty, for programs that do not know it.
     report
-        The text of the report that the model saw with the image.
+        The text of the report that the model saw with the image; not written if it is empty.
     """
 
     record: Literal["grounded"] = "grounded"
@@ -81,8 +83,8 @@ class Grounded(Value):
     best_score: float | None
     texts: tuple[str, ...]
     seconds: Number
-    channels: dict[str, ImageReference] = {}
-    report: str = ""
+    channels: dict[str, ImageReference] = Field(default={}, exclude_if=operator.not_)
+    report: str = Field(default="", exclude_if=operator.not_)
     time: datetime = Field(default_factory=now)
 
     @classmethod
@@ -112,15 +114,6 @@ class Grounded(Value):
             seconds=seconds,
             channels={channel.name: ImageReference.of(channel.volume) for channel in channels},
         )
-
-    @model_serializer(mode="wrap")
-    def _without_empty_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave empty fields out, for programs that do not know them."""
-        content: dict[str, Any] = handler(self)
-        for name in ("channels", "report"):
-            if not getattr(self, name):
-                content.pop(name, None)
-        return content
 
     def grounding(self) -> Grounding:
         """The result as far as it is stored: regions are boxes, without masks and heatmaps."""

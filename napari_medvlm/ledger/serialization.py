@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -10,10 +11,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
-    SerializerFunctionWrapHandler,
     ValidationInfo,
-    model_serializer,
     model_validator,
 )
 from pydantic_core import ArgsKwargs, PydanticSerializationError
@@ -132,14 +132,7 @@ class StoredRegion(RegionRecord):
     points: tuple[Point, ...] = ()
     uncertainty: float | None = None
     mask: InitialMask | None = None
-    image_name: str = ""
-
-    @model_serializer(mode="wrap")
-    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        written: dict[str, Any] = write(self)
-        if not self.image_name:
-            written.pop("image_name", None)
-        return written
+    image_name: str = Field(default="", exclude_if=operator.not_)
 
     def region(self, grid: Grid) -> Region:
         """The region as far as it was stored."""

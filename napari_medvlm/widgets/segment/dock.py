@@ -285,7 +285,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if redrawn:
             before = layers.mask.layer
             layers.redraw()
-            if self._layers is not layers:  # the image was taken away while layers were drawn
+            # napari runs events as it makes a slider: the image may be taken away meanwhile.
+            if self._layers is not layers:
                 if before is None:
                     layers.mask.remove()
                 return
