@@ -26,6 +26,7 @@ FIRST_READ_RIGHT = {
     "second": (121, 127),
     "third": (206, 232),
     "fourth": (110, 113),
+    "fifth": (103, 134),
 }
 """Sentences that were read right before any rule was mended on them, of files written later."""
 RESULT = Path(__file__).parent / "results" / "report-findings.md"
@@ -152,7 +153,8 @@ def _later_lines() -> list[str]:
         "rule was mended on them, the last from after it. Their author knew the rules. Of the set",
         "*third*, rules were mended on one half first: 108 of 108 then, and 110 of 124 (88.7 %) of",
         "the other, which had been 107 of 124 (86.3 %). *Fourth* is plain wording of reports; the",
-        "sets before it look for rare wording.",
+        "others look for rare wording. Of *fifth*, rules were mended on one half (51 of 69 at",
+        "first); then 54 of 65 (83.1 %) of the other were read right, which had been 52 (80.0 %).",
         "",
         "| set | read right at first | by the NegEx list | by ConText | now |",
         "|---|---|---|---|---|",

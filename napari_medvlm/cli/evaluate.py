@@ -62,7 +62,7 @@ def segment(  # noqa: PLR0913  # one for each option
         PromptKind, typer.Option("--first-prompt", help="Type of the first prompt.")
     ] = PromptKind.POINT,
     next_prompt: Annotated[
-        PromptKind, typer.Option("--next-prompt", help="Type of the prompts after it.")
+        PromptKind, typer.Option("--next-prompt", help="Type of the following prompts.")
     ] = PromptKind.POINT,
     jitter_mm: Annotated[
         float, typer.Option(min=0, help="Click jitter, standard deviation in mm.")

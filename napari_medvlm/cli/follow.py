@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,14 +44,16 @@ Accept = Annotated[
     bool, typer.Option("--accept", help="Segment the proposed points with the backend.")
 ]
 OtherPatient = Annotated[
-    bool, typer.Option("--other-patient", help="Go on if the Patient IDs differ.")
+    bool, typer.Option("--other-patient", help="Continue if the Patient IDs differ.")
 ]
 NoBacktest = Annotated[
     bool, typer.Option("--no-backtest", help="Do not measure the reliability of changes.")
 ]
 MasksOut = Annotated[
     Path | None,
-    typer.Option(help="Write the lesions of the current image to this file, see segment."),
+    typer.Option(
+        help="Write the lesions of the current image to this file; formats as of segment --out."
+    ),
 ]
 Reports = Annotated[
     Path | None,
@@ -84,8 +87,8 @@ def follow(  # noqa: PLR0913  # one for each option
     device: Device = "cpu",
     series: Series = None,
     frame: Frame = None,
-    prior_series: Annotated[str | None, typer.Option(help="As --series, of the prior.")] = None,
-    prior_frame: Annotated[int | None, typer.Option(help="As --frame, of the prior.")] = None,
+    prior_series: Annotated[str | None, typer.Option(help="As --series, for the prior.")] = None,
+    prior_frame: Annotated[int | None, typer.Option(help="As --frame, for the prior.")] = None,
     gaps: AtGaps = Gaps.REFUSE,
     as_json: AsJson = False,
 ) -> None:
@@ -95,7 +98,6 @@ def follow(  # noqa: PLR0913  # one for each option
     prior and the current image; millimetres are patient coordinates (S, P, L).
     """
     import napari_medvlm as nmv
-    from napari_medvlm.io.label_images import read_masks
     from napari_medvlm.sessions.followup.study_reports import write_reports
 
     with report_errors():
@@ -103,8 +105,8 @@ def follow(  # noqa: PLR0913  # one for each option
         _check_output(masks_out, accept or current_masks is not None)
         now = read_image(current, series=series, frame=frame, gaps=gaps)
         before = read_image(prior, series=prior_series, frame=prior_frame, gaps=gaps)
-        lesions = read_masks(masks, before.grid)
-        present = None if current_masks is None else read_masks(current_masks, now.grid)
+        lesions = _masks(masks, before)
+        present = None if current_masks is None else _masks(current_masks, now)
         for note in (*lesions.notes, *(present.notes if present else ())):
             typer.echo(printable(note), err=True)
         with interruptible_progress() as progress:
@@ -123,6 +125,15 @@ def follow(  # noqa: PLR0913  # one for each option
         if reports is not None:
             writes.append(lambda: write_reports(reports, result, now, before, lesions))
         write_all(*writes)
+
+
+def _masks(path: Path, volume: Any) -> Any:
+    """The masks of a file on an image, with the notes on whether both belong together."""
+    from napari_medvlm.io.dicom_objects.frame_of_reference import mismatch_notes
+    from napari_medvlm.io.label_images import read_masks
+
+    named = read_masks(path, volume.grid)
+    return replace(named, notes=(*mismatch_notes(path, volume), *named.notes))
 
 
 def _with_notes(document: dict[str, Any], *read: Any) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def _spared(text: str, scope: NegationScope) -> Iterator[NegationScope]:
 @cache
 def _words(patterns: tuple[str, ...]) -> re.Pattern[str]:
     """One pattern for all, longest match at whole words; line breaks inside are spaces."""
-    pattern = "|".join(f"(?<!\\w)(?:{p})(?!\\w)" for p in patterns)
+    pattern = "|".join(f"(?:(?<!\\w)|(?=\\?))(?:{p})(?!\\w)" for p in patterns)
     return re.compile(pattern, re.IGNORECASE | re.DOTALL)
 
 

@@ -111,7 +111,14 @@ DENIED_AHEAD = (
     f"{NOT}\\s+(?:an?|any)",
     "(?:free|clear|devoid|void)\\s+(?:of|from)",
     "negative\\s+(?:(?:\\w+\\s+){0,3}?for|(?:with\\s+(?:respect|regard)\\s+to|as\\s+(?:to|regards)))",
-    "nothing\\s+(?:(?:to|that)\\s+)?(?:suggests?|indicates?|supports?)",
+    "nothing\\s+(?:(?:to|that)\\s+)?(?:(?:would|could|might)\\s+)?(?:suggests?|indicates?|supports?)",
+    "nothing\\s+(?:in\\s+the\\s+way\\s+of|by\\s+way\\s+of|of(?!\\s+(?:note|concern|significance))|like"
+    "|resembling|pointing\\s+(?:to|towards?)|amounting\\s+to"
+    "|(?:remains|remained|is\\s+left|is\\s+seen|persists)\\s+of)(?:\\s+(?:the|an?|any))?",
+    "(?:at|in|on)\\s+no\\s+\\w+\\s+(?:is|are|was|were)\\s+(?:there|any)",
+    "spared\\s+(?:from|of|by)",
+    "nowhere(?:\\s+(?:is|are|was|were)\\s+(?:there|any))?",
+    "(?:hardly|scarcely|barely)\\s+any(?=.*\\bnone\\b)",
     "(?:argues?|speaks?|militates?)\\s+against",
     "(?:absence|lack|resolution|removal|clearing|clearance|disappearance|resection|excision|evacuation)\\s+of",
     "(?:fails?|failed)\\s+to\\s+(?:show|reveal|demonstrate)",
@@ -130,7 +137,7 @@ _LAST = (
 _DISMISSED = "(?:excluded|ruled\\s+out|dismissed|refuted|discounted|denied)"
 _UNLIKELY = "(?:unlikely|improbable)"
 IN_DOUBT = (
-    "(?:(?:remains?|needs?|has|have)\\s+to|should|must)\\s+be\\s+(?:excluded|ruled\\s+out)",
+    "(?:(?:remains?|needs?|has|have|is|are)\\s+(?:yet\\s+|still\\s+)?to|should|must)\\s+be\\s+(?:excluded|ruled\\s+out)",
     f"{NOT}\\s+(?:be|been)\\s+(?:\\w+ly\\s+)?(?:assessed|evaluated|determined|judged|clarified)",
     f"(?:{_UNLIKELY}|{NOT}\\s+(?:{SEEN}|likely))\\s*,?\\s*(?:but|although|though|yet)\\s+(?:\\w+\\s+)?"
     f"{NOT}\\s+(?:(?:be|been|yet|\\w+ly)\\s+)*(?:excluded|ruled\\s+out)",
@@ -142,8 +149,12 @@ IN_DOUBT = (
 )
 NOT_EXCLUDED = (
     f"{_NOT_OUT}\\s+(?:[\\w-]+\\s+){{0,4}}?(?:exclude|rule\\s+out)",
+    f"{_NOT_OUT}\\s+(?:[\\w-]+\\s+){{0,4}}?exclusion\\s+of",
     "exclude|rule\\s+out|r/o|evaluate\\s+for",
     "(?:not\\s+(?:certain|sure|clear|known)|unclear|uncertain|unsure|unknown)\\s+(?:if|whether)",
+    f"{_NOT_OUT}\\s+(?:to\\s+)?(?:be\\s+)?(?:\\w+ly\\s+)?(?:certain|sure|confident|positive|say|state)\\s+"
+    "(?:(?:that|of)\\s+)?(?:there\\s+(?:is|are)\\s+)?(?:no|not\\s+an?y?|the\\s+absence\\s+of)",
+    "(?:as\\s+to\\s+)?whether(?:\\s+or\\s+not)?",
     f"{_NOT_OUT}\\s+(?:[\\w-]+\\s+){{0,2}}?(?:tell|say|know|decide|determine|assess)"
     "\\s+(?:if|whether)",
 )
@@ -156,17 +167,25 @@ DENIED_BEHIND = (
     f"{_BE}\\s+not\\s+(?:\\w+ly\\s+)?(?:likely|probable|suspected|favou?red)",
     f"{_BE}\\s+not\\s+(?:an?\\s+)?(?:feature|part|finding|concern|consideration)\\b",
     "can\\s+(?:(?:now|\\w+ly)\\s+)*be\\s+(?:excluded|ruled\\s+out)",
+    f"{_BE}\\s+nowhere\\s+(?:to\\s+be\\s+)?(?:{SEEN}|in\\s+sight)",
+    f"{_BE}\\s+no\\s+more(?=\\s*(?:[.,;]|\\Z))",
+    f"{NOT}\\s+(?:\\w+ly\\s+)?(?:see|find|identify|detect|have|perceive)\\s+(?:one|any|it|this|them|these)"
+    "(?=\\s*(?:[.,;]|\\Z))",
+    "(?:there\\s+(?:is|are|was|were)|(?:i|we)\\s+(?:see|saw|find|found)|in\\s+(?:fact|truth)|indeed)\\s+none"
+    "(?=\\s*(?:[.,;]|\\Z))",
+    "(?:on|in|at)\\s+neither(?:\\s+(?:side|one|\\w+))?(?=\\s*(?:[.,;]|\\Z))",
     "(?:has|have|had)\\s+(?:(?:\\w+ly|since|now|all)\\s+)*(?:resolved|cleared|disappeared|passed"
     "|vanished|subsided|dissipated|abated)",
     "(?:has|have|had)\\s+(?:(?:\\w+ly|since|now|been)\\s+)*been\\s+(?:\\w+ly\\s+)?"
     "(?:removed|excluded|ruled\\s+out|dismissed|discounted|refuted|disproved"
-    "|resected|evacuated|excised|passed|extracted|retrieved)",
+    "|resected|evacuated|excised|passed|extracted|retrieved|(?:re-?)?absorbed|dissolved)",
     "(?:(?:now|since|completely|fully|entirely)\\s+)+(?:resolved|cleared|removed|excluded|gone)",
+    f"{_BE}\\s+(?:lacking|missing|wanting)(?=\\s*(?:[.,;]|\\Z))",
     "none\\s+of\\s+(?:significance|note|concern|importance|any\\s+kind)",
     "(?:is|are|was|were)\\s+not(?=\\s*(?:[.;]|\\Z))",
     f"{_BE}\\s+(?:thought|felt|considered|deemed|judged)\\s+(?:to\\s+be\\s+)?(?:\\w+\\s+){{0,2}}?{_UNLIKELY}(?!\\s+to\\b)",
-    f"{_BE}\\s+[\\w\\s]{{0,40}}?\\band\\s+(?:is|are|has|have)\\s+(?:(?:now|been|\\w+ly)\\s+)*"
-    f"(?:gone|resolved|absent|{NOT}\\s+(?:(?:been|\\w+ly)\\s+)*{SEEN})",
+    f"(?:{_BE}|has|have|had)\\s+[\\w\\s-]{{0,40}}?\\band\\s+(?:is|are|has|have)\\s+"
+    f"(?:(?:now|been|\\w+ly)\\s+)*(?:gone|resolved|absent|no\\s+(?:more|longer\\s+{SEEN})|{NOT}\\s+(?:(?:been|\\w+ly)\\s+)*{SEEN})",
     "(?:was|were|has\\s+been|have\\s+been)\\s+(?:\\w+ly\\s+)?\\w+ed\\s+and\\s+(?:does|do|did|has|have|is|are)\\s+not"
     "\\s+(?:\\w+ly\\s+)?(?:recur(?:red)?|reappear(?:ed)?|return(?:ed)?|come\\s+back)",
     "(?:was|were)\\s+(?:\\w+ly\\s+)?(?:removed|resected|evacuated|excised)",
@@ -174,7 +193,7 @@ DENIED_BEHIND = (
     "|suspected|questioned|considered|expected)(?:\\s+for)?(?:\\s+\\w+ly)?,?\\s+(?:but|and|yet|though"
     "|although)\\s+(?:(?:is|are|was|were|has|have|could|can)\\s+)*"
     f"{NOT}\\s+(?:(?:be|been|\\w+ly)\\s+)*{SEEN}",
-    f"{NOT}\\s+(?:(?:be|been|\\w+ly)\\s+)*(?:made\\s+out|picked\\s+up|located|locali[sz]ed|traced"
+    f"{NOT}\\s+(?:(?:be|been|\\w+ly)\\s+)*(?:made\\s+out|borne\\s+out|corroborated|substantiated|picked\\s+up|located|locali[sz]ed|traced"
     "|perceived|perceptible|resolvable|displayed|established|proven|reproduced)",
     "(?:does|do|did)(?:\\s+not|n['\u2019]t)\\s+(?:exist|occur|recur|appear|persist|remain)\\b"
     "(?!\\s+to\\b)",
@@ -197,19 +216,22 @@ DOUBT_AHEAD = (
     "(?:suggestion|hint|(?<!no\\s)question|suspicion)\\s+of",
     "favou?r(?:s|ed|ing)?",
     "(?:most\\s+|less\\s+)?likely",
-    "(?:may|might|could)\\s+(?:\\w+ly\\s+)?(?:represent|reflect|indicate|be|suggest|have)",
+    "(?:may|might|could)\\s+(?:(?:\\w+ly|well|also|still|yet|even)\\s+)*(?:represent|reflect|indicate|be|suggest|have)",
     "suspect(?:ed|s)?|suspicio(?:us|n)\\s+(?:for|of)|suggest(?:s|ive\\s+of|ing)?",
     "concern(?:ing)?\\s+(?:for|about)|worr(?:isome|ying)\\s+for|(?<!no\\s)question(?:able|\\s+of)?"
     "|presum(?:ed|ably)|equivocal",
     "(?:appears?|seems?)\\s+to\\s+(?:be|represent)",
+    "would\\s+(?:\\w+ly\\s+)?(?:be\\s+)?(?:in\\s+keeping|consistent|compatible|fit|suggest|support)(?:\\s+with)?",
+    "wonder(?:s|ed|ing)?\\s+(?:about|if)",
     "consider(?!ed|able)",
     "(?:correlate|correlation)\\s+(?:\\w+\\s+){0,2}?for",
     f"{_BE}\\s+(?:thought|believed|felt|judged|presumed|assumed)\\s+to\\s+(?:be|represent|reflect"
     "|indicate)",
     "(?:look(?:ing)?|search(?:ing)?|check|screen|assess|monitor|watch|surveillance)\\s+for",
     "unless|in\\s+(?:case|the\\s+event)\\s+of",
+    "(?:^|(?<=[.;]\\s))(?:were|had|should)\\s+there\\b(?=[^.;]*\\b(?:would|could|might|should)\\b)",
     f"(?:if|should)(?=[^,;]*\\b{_ARISES}\\b)",
-    "(?:^|(?<=\\s))\\?\\s*(?=\\w)",
+    "(?:^|(?<=\\s))\\?(?=\\s+\\w)",
     *NOT_EXCLUDED,
     *EITHER,
 )
@@ -226,8 +248,9 @@ DOUBT_BEHIND = (
     "|in\\s+(?:question|the\\s+differential))",
     "(?:is|are|remains?)\\s+(?:also\\s+)?(?:an?|one)\\s+(?:\\w+\\s+)?"
     "(?:possibility|consideration|concern)",
+    "(?:was|were)\\s+(?:\\w+ly\\s+)?(?:suspected|queried|questioned)(?=\\s*(?:\\w+ly\\s*)?(?:[.,;]|\\Z))",
     "(?:should|must)\\s+be\\s+considered",
-    "(?<=\\S)\\?",
+    "(?<=\\S)\\?(?!\\s*(?:yes|present|positive)\\b)",
 )
 
 LISTED = (

@@ -172,6 +172,7 @@ def split(text: str) -> list[str]:
     bare = "".join(c for c in plain if not unicodedata.combining(c))
     bare = re.sub(r"^(?:the )?(?:two|pair of)\s+(?:the )?", "both ", bare)
     bare = re.sub(r"\b(?:of|in) the (left|right) hemisphere$", r"\1", bare)
+    bare = re.sub(r"\b(?:(?:of|on|at|in) )?(?:either|each) (?:side|hemisphere)$", "both", bare)
     bare = re.sub(r"\b(left|right)[ -](?:hand|sided)\b", r"\1", bare)
     unelided = re.sub(r"\b[ld]['\u2019](?=\w)|(?<=\w)['\u2019]s\b", "", bare)
     listed = re.findall(r"[^\W_]+", re.sub(r"\b(\d+)(?:st|nd|rd|th)\b", r"\1", unelided))

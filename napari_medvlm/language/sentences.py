@@ -28,7 +28,7 @@ _SKIP = re.compile(f"\\b(?:{_NOT_SEARCHED})\\b", re.IGNORECASE)
 _KEEP = re.compile(f"\\b(?:{_SEARCHED})\\b", re.IGNORECASE)
 _END = re.compile(
     r"(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bcf)(?<!\bDr)(?<!\bapprox)"
-    r"(?:(?<=\S)[.!]|(?<=\S)\?(?!\s*(?:[Yy]es|[Nn]o|[Nn]one)\b))(?=\s|$)(?!(?<=\b[Nn]o\.)\s*\d)"
+    r"(?:(?<=\S)(?<!\.{3})[.!]|(?<=\S)\?(?!\s*(?:[Yy]es|[Nn]o|[Nn]one|[Nn]il|[YN])\b))(?=\s|$)(?!(?<=\b[Nn]o\.)\s*\d)"
     r"|\n[ \t\r]*(?=\n)|\n(?=[ \t]*(?:[-*•]|\d+[.)])\s)|\n(?=[ \t]*[A-Z][a-z])"
 )
 

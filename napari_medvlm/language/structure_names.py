@@ -7,6 +7,7 @@ five lobes), and a word that is neither in the names nor among the synonyms is o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -28,6 +29,8 @@ _MORE_THAN = 0.5
 """The phrase names a side or number and the name does not: it covers more than is asked for."""
 _SYNONYM = 0.95
 _TYPO = 0.85
+_GENERIC = frozenset(("lobe", "gyrus", "nucleus", "cortex"))
+"""Nouns that are left out where the adjective says it all: "right occipital", "left accumbens"."""
 _LONG_SIDES = ("left", "right", "links", "rechts", "gauche", "droite")
 _LONG = 8
 """Letters from which on a word is known with two wrong ones: "ventrical"."""
@@ -157,7 +160,8 @@ class Names:
     def _overlap(self, asked: Words, named: Words) -> float:
         """How much two readings say the same, from 0 to 1, sides left out."""
         extra = asked.words - named.words
-        covered = len(asked.words & named.words) / max(len(named.words), 1)
+        needed = named.words if asked.words & _GENERIC else named.words - _GENERIC
+        covered = len(asked.words & named.words) / max(len(needed), 1)
         score = covered * _EXTRA ** len(extra) * _agreement(asked.numbers, named.numbers)
         apart = (asked.words ^ named.words) & self._synonyms.lesions
         return min(score, _APART) if apart else score
@@ -189,7 +193,10 @@ class Names:
             return close
         if f"{word[:-1]}um" in self._vocabulary and word.endswith("a"):  # "pallida"
             return f"{word[:-1]}um"
-        return next((known for known in self._vocabulary if _two_letters(word, known)), word)
+        two_off = next((known for known in self._vocabulary if _two_letters(word, known)), None)
+        if two_off is not None or len(word) < _LONG:
+            return two_off or word
+        return next((known for known in self._vocabulary if _heard(known) == _heard(word)), word)
 
 
 def _all(words: Words) -> frozenset[str]:
@@ -229,6 +236,14 @@ def _two_letters(word: str, known: str) -> bool:
         return False
     blocks = SequenceMatcher(None, word, known, autojunk=False).get_matching_blocks()
     return max(len(word), len(known)) - sum(block.size for block in blocks) == 1
+
+
+@cache
+def _heard(word: str) -> str:
+    """A word as it sounds, so that "hypocampus" is "hippocampus": single letters, one spelling."""
+    for spelled, heard in (("ph", "f"), ("th", "t"), ("ae", "e"), ("oe", "e"), ("y", "i")):
+        word = word.replace(spelled, heard)
+    return re.sub(r"(.)\1", r"\1", word.replace("c", "k"))
 
 
 def _swapped(word: str, known: str) -> bool:

@@ -16,7 +16,7 @@ _REST = (
     f"|findings?|left|right|or|bilaterally|of|this|at|time|on|today|currently|{_SEEN}))*"
 )
 _ABSENT = (
-    f"(?:none|no|n|nil|zero|0(?:\\.0+)?(?:\\s*(?:[cm]m|ml|%))?|absent|negative|neg"
+    f"(?:none|neither|no|n|nil|zero|0(?:/0)+|0(?:\\.0+)?(?:\\s*(?:[cm]m|ml|%))?|absent|negative|neg"
     f"|not\\s+{_SEEN}){_REST}"
 )
 _DOUBTFUL = (
@@ -26,7 +26,10 @@ _DOUBTFUL = (
     "|may\\s+be\\s+present)"
 )
 _END = "(?=\\s*(?:[.,](?!\\d)|[;\\n)]|\\Z))"
-_MARK = "(?:[:=?]|(?<=\\s)[-\u2013\u2014](?=\\s))\\s*(?:there\\s+(?:is|are|was|were)\\s+)?"
+_MARK = (
+    "(?:[:=?]|\\.{3,}|_{3,}|(?<=\\s)[-\u2013\u2014](?=\\s))\\s*"
+    "(?:there\\s+(?:is|are|was|were)\\s+)?"
+)
 _VALUE = re.compile(
     f"{_MARK}(?P<absent>{_ABSENT}){_END}"
     f"|{_MARK}(?P<doubtful>{_DOUBTFUL})\\b"

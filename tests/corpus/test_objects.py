@@ -1,4 +1,4 @@
-from tests.corpus.object_rows import OBJECTS
+from tests.corpus.structure_rows import OBJECTS
 
 
 @OBJECTS.parametrized

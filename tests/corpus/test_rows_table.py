@@ -14,9 +14,9 @@ from tests.corpus.itk_rows import OTHERS
 from tests.corpus.metaimage_rows import METAIMAGE
 from tests.corpus.nifti_kind_rows import KINDS
 from tests.corpus.nifti_rows import NIFTI
-from tests.corpus.object_rows import OBJECTS
 from tests.corpus.picture_rows import PICTURES
 from tests.corpus.raster_rows import RASTERS
+from tests.corpus.structure_rows import OBJECTS
 
 TABLE = Path(__file__).with_name("rows.tsv")
 ROOT = Path(__file__).parents[2]

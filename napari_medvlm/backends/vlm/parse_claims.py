@@ -163,7 +163,9 @@ class _Reader:
         size = shown.framed.size if shown is not None else (1000, 1000)
         parsed = parse(self._text, self._grammar, size)
         if shown is None:
-            return (Claim(self._words or UNNAMED, (), self._source, self._unplaced(parsed)),)
+            labels = dict.fromkeys(box.label for box in parsed.boxes if box.label)
+            words = self._words or ", ".join(labels) or UNNAMED
+            return (Claim(words, (), self._source, self._unplaced(parsed)),)
         regions, outside = self._regions(parsed, shown)
         problems = (*_refused(parsed), *outside)
         if self._words or not regions:

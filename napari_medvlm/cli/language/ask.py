@@ -12,6 +12,7 @@ from napari_medvlm.cli.language.options import (
     AllowRemote,
     BaseUrl,
     Labels,
+    notes_of,
     read_label_images,
     scope_of,
     server_model,
@@ -105,7 +106,7 @@ def ask(  # noqa: PLR0913  # one for each option
             model=model, device=device,
         )  # fmt: skip
         seconds = time.perf_counter() - start
-    summary = _summary(backend, answer, seconds, volume)
+    summary = _summary(backend, answer, seconds, volume, named)
     if pairing is not None:
         summary["registration"] = pairing_summary(pairing)
     print_result(summary, as_json, lambda: answer.text)
@@ -126,7 +127,9 @@ def _selection(volume: Any, backend: str, slices: str | None, slice_step_mm: flo
     return ImageSelection(scope_of(slices, slice_step_mm or 0.0, coarse_to_fine=False))
 
 
-def _summary(backend: str, answer: Answer, seconds: float, volume: Any) -> dict[str, Any]:
+def _summary(
+    backend: str, answer: Answer, seconds: float, volume: Any, named: list[Any]
+) -> dict[str, Any]:
     """Return the JSON output of ``ask``."""
     summary: dict[str, Any] = {
         "backend": backend,
@@ -140,7 +143,7 @@ def _summary(backend: str, answer: Answer, seconds: float, volume: Any) -> dict[
         "reason": "" if answer.answered else answer.reason,
         "choice": answer.choice,
         "probabilities": list(answer.probabilities),
-        "notes": [*volume.notes, *answer.notes],
+        "notes": [*volume.notes, *notes_of(named), *answer.notes],
     }
     return summary | {name: value for name, value in more.items() if value}
 

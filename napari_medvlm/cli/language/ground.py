@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_medvlm.cli.channels import Channels, Resample, read_channels
-from napari_medvlm.cli.language.options import Labels, read_label_images, scope_of
+from napari_medvlm.cli.language.options import Labels, notes_of, read_label_images, scope_of
 from napari_medvlm.cli.options import (
     AsJson,
     AtGaps,
@@ -32,13 +32,19 @@ Searched = Annotated[
 ]
 HeatmapThreshold = Annotated[
     float | None,
-    typer.Option(help="Turn heatmaps into masks of the values from this one on, 0 to 1."),
+    typer.Option(help="Threshold for masks of the heatmaps, 0 to 1."),
 ]
 MaxOverlap = Annotated[
     float,
     typer.Option(
-        help="Of boxes of a phrase that overlap more than this (intersection over union, 0 to 1), "
-        "keep the one with the highest score.",
+        help="Non-maximum suppression: of boxes of a phrase that overlap more than this "
+        "(intersection over union, 0 to 1), keep the one with the highest score.",
+    ),
+]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", help="A text file with the report, for a model that takes one (TextBraTS)."
     ),
 ]
 MasksFile = Annotated[
@@ -67,6 +73,7 @@ def ground(  # noqa: PLR0913  # one for each option
     out: MasksFile = None,
     channel: Channels = [],  # noqa: B006
     resample: Resample = False,
+    report: ReportFile = None,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -94,6 +101,7 @@ def ground(  # noqa: PLR0913  # one for each option
         grounding = nmv.ground(
             volume, phrase, backend, scope=scope_of(slices, slice_step_mm, coarse_to_fine),
             labels=named, model=model, device=device, channels=channels, resample=resample,
+            report=_report_of(report, backend, model),
         )  # fmt: skip
         seconds = time.perf_counter() - start
         grounding = _filtered(grounding, volume, max_overlap, heatmap_threshold)
@@ -103,13 +111,28 @@ def ground(  # noqa: PLR0913  # one for each option
         "out": None if out is None else str(out),
         "labels": labels_written,
         "seconds": round(seconds, 3),
-        **_grounding_summary(grounding, volume),
+        **_grounding_summary(grounding, volume, named),
     }
     lines = [_region_line(region, volume) for region in grounding.regions]
     lines += [f"{n.phrase}: not found. {n.reason}" for n in grounding.not_found]
     print_result(summary, as_json, lambda: "\n".join(lines))
     if not grounding.regions:
         raise typer.Exit(NOT_FOUND)
+
+
+def _report_of(file: Path | None, backend: str, model: str | None) -> str:
+    """The text of a report; empty: none was given."""
+    from napari_medvlm.backends import registry
+    from napari_medvlm.backends.models.resolve import resolve
+
+    if file is None:
+        return ""
+    if not registry.takes_report(backend, resolve(model)):
+        raise typer.BadParameter("The model takes no report. Leave --report out.")
+    try:
+        return file.expanduser().read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{file} cannot be read as text in UTF-8: {error}") from error
 
 
 def _filtered(
@@ -123,9 +146,9 @@ def _filtered(
     return grounding
 
 
-def _grounding_summary(grounding: Any, volume: Any) -> dict[str, Any]:
+def _grounding_summary(grounding: Any, volume: Any, named: list[Any]) -> dict[str, Any]:
     return {
-        "notes": [*volume.notes, *grounding.notes],
+        "notes": [*volume.notes, *notes_of(named), *grounding.notes],
         "regions": [_region(region, volume) for region in grounding.regions],
         "not_found": [
             {"phrase": n.phrase, "best_score": n.best_score, "reason": n.reason}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from napari_medvlm.cli.output import print_note
+
+NEAREST = "{} has other voxels than the image: the nearest of them are taken."
 
 Labels = Annotated[
     list[Path],
@@ -42,15 +45,26 @@ def server_model(
 
 
 def read_label_images(paths: list[Path], volume: Any) -> list[Any]:
-    """Read label images with their names, and print their notes to stderr."""
+    """Read label images with their names and all notes, which are printed to stderr."""
+    from napari_medvlm.data.geometry.grid import same_grid
     from napari_medvlm.io.dicom_objects.frame_of_reference import mismatch_notes
     from napari_medvlm.io.label_images import read_labels
 
-    named = [read_labels(path, grid=volume.grid) for path in paths]
-    for path, labels in zip(paths, named, strict=True):
-        for note in (*mismatch_notes(path, volume), *labels.notes):
+    read = []
+    for path in paths:
+        labels = read_labels(path, grid=volume.grid)
+        notes = (*mismatch_notes(path, volume), *labels.notes)
+        if not same_grid(labels.grid, volume.grid):
+            notes = (*notes, NEAREST.format(path.name))
+        for note in notes:
             print_note(note)
-    return named
+        read.append(replace(labels, notes=notes))
+    return read
+
+
+def notes_of(labels: list[Any]) -> list[str]:
+    """Return the notes of label images, each once."""
+    return list(dict.fromkeys(note for named in labels for note in named.notes))
 
 
 def scope_of(slices: str | None, slice_step_mm: float, coarse_to_fine: bool) -> Any:

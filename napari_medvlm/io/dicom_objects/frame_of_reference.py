@@ -44,7 +44,7 @@ def mismatch_notes(path: Path, volume: Volume) -> tuple[str, ...]:
         return ()
     tags = [FRAME, PATIENT, "ReferencedFrameOfReferenceSequence", "StructureSetROISequence"]
     header = read_header(path, tags)
-    own, frames = text(image, FRAME), set(_frames(header))
+    own, frames = text(image, FRAME), set(frames_of(header))
     notes = []
     if own and frames and own not in frames:
         notes.append(OTHER_FRAME.format(path.name, volume.name))
@@ -81,7 +81,7 @@ def header_of(volume: Volume) -> Dataset | None:
     return None
 
 
-def _frames(header: Dataset) -> Iterator[str]:
+def frames_of(header: Dataset) -> Iterator[str]:
     """The frames of reference of regions: of a structure set, those of its ROIs."""
     rois = header.get("StructureSetROISequence") or ()
     uids = [text(roi, "ReferencedFrameOfReferenceUID") for roi in rois]

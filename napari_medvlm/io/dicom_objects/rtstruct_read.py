@@ -25,6 +25,7 @@ from napari_medvlm.io.dicom.header import (
     text,
 )
 from napari_medvlm.io.dicom.read import read_dicom
+from napari_medvlm.io.dicom_objects.assumptions import frame_notes, gap_notes, slices_lacking
 from napari_medvlm.io.dicom_objects.contours import filled, united
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ BETWEEN = 0.1
 SAME = 0.05
 """Slices; contours so near to each other lie in one plane."""
 
+NO_SERIES = "{} names no series that it was drawn on: it is laid over the only open one."
 HOLE = "inside another contour, read as a hole"
 REPEATED = "the same as another contour, counted once"
 
@@ -116,6 +118,8 @@ def series_of(path: Path) -> tuple[str, ...]:
 def read_on_series(path: Path, grids: Mapping[str, Grid]) -> NamedLabels:
     """A structure set as labels on the series that it was drawn on, see `read_rtstruct`.
 
+    One that names no series is laid over the only open one, and a note says so.
+
     Parameters
     ----------
     grids
@@ -124,9 +128,18 @@ def read_on_series(path: Path, grids: Mapping[str, Grid]) -> NamedLabels:
     Raises
     ------
     InvalidImage
-        If the series is neither open nor in the same folder, or as of `read_rtstruct`.
+        If the series is neither open nor in the same folder, none is named and not one is open,
+        or as of `read_rtstruct`.
     """
     wanted = series_of(path)
+    if not wanted:
+        if len(grids) != 1:
+            raise InvalidImage(
+                f"{path.name} names no series that it was drawn on.",
+                "Open that series alone, then the file.",
+            )
+        named = read_rtstruct(path, next(iter(grids.values())))
+        return replace(named, notes=(NO_SERIES.format(path.name), *named.notes))
     for uid in wanted:
         if uid in grids:
             return read_rtstruct(path, grids[uid])
@@ -184,6 +197,9 @@ def read_structure_set(path: Path, grid: Grid) -> StructureSet:
     if not dataset.get("ROIContourSequence"):
         raise InvalidImage(f"{path.name} holds no contours, or is cut off.", COPY_AGAIN)
     structures = guarded(path, lambda: _interpreted(dataset, grid))
+    lacking = {roi.name: slices_lacking(roi.mask) for roi in structures.rois.values()}
+    assumed = (*frame_notes(path, dataset), *gap_notes(path, "contour", lacking))
+    structures = replace(structures, notes=(*structures.notes, *assumed))
     if not structures.rois:
         raise InvalidImage(
             " ".join([f"No contour of {path.name} lies in the image.", *structures.notes[:3]]),

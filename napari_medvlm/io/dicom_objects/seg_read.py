@@ -17,6 +17,12 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.io.dicom.folder import is_dicom
 from napari_medvlm.io.dicom.frames import Plane, planes_of
 from napari_medvlm.io.dicom.header import guarded, read_header, sop_class
+from napari_medvlm.io.dicom_objects.assumptions import (
+    OFF_GRID,
+    frame_notes,
+    gap_notes,
+    slices_lacking,
+)
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -72,11 +78,28 @@ def _read(path: Path, grid: Grid | None) -> NamedLabels:
     names = {n: str(segment.segment_label) for n, segment in described.items()}
     colors = {n: color for n, segment in described.items() if (color := _shown(segment))}
     uids = {n: uid for n, segment in described.items() if (uid := _tracking_uid(segment))}
-    notes = [HALF.format(path.name)] if _is_fractional(seg) else []
+    notes: list[str] = [HALF.format(path.name)] if _is_fractional(seg) else []
     if (zero := _label_values(seg).get(0)) is not None:
         notes.append(f"Segment 0 of {path.name}, {names[zero]}, has the label {zero}.")
     named = NamedLabels(labels, own, names, path.name, colors, (), uids, covered)
+    notes += frame_notes(path, seg)
+    if grid is not None and on_image is None:
+        notes.append(OFF_GRID.format(path.name))
+    notes += gap_notes(path, "frame", _slices_lacking(seg, path, named))
     return replace(named, notes=(*notes, *overlap_notes(named)))
+
+
+def _slices_lacking(seg: Any, path: Path, named: NamedLabels) -> dict[str, int]:
+    """How many slices each segment lacks a frame in; the frames of a label map hold all."""
+    values, is_map = _label_values(seg), str(seg.SegmentationType) == "LABELMAP"
+    held: dict[int, set[int]] = {}
+    for index, plane in enumerate(planes_of(path, seg)):
+        z = int(named.grid.to_index(plane.position[::-1])[0].round())
+        for number in values.values() if is_map else [values[_segment_of(seg, index)]]:
+            held.setdefault(number, set()).add(z)
+    gaps = {n: own for n, own in held.items() if max(own) - min(own) >= len(own)}
+    masks = {n: named.mask_of(n) for n in gaps if n in named.present}
+    return {named.names[n]: slices_lacking(mask, gaps[n]) for n, mask in masks.items()}
 
 
 def read_seg_on_series(path: Path, grids: Mapping[str, Grid]) -> NamedLabels:

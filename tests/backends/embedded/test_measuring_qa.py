@@ -51,6 +51,19 @@ PARAPHRASES = {
         "What is the sum of the liver and the spleen's volumes?",
         "How large are the kidneys together?",
     ],
+    QuestionForm.RATIO: [
+        "What is the ratio of liver to spleen volume?",
+        "What's the grey to white matter ratio?",
+    ],
+    QuestionForm.RELATION: [
+        "Is the left kidney below the spleen?",
+        "Does the cyst lie to the left of the aorta?",
+        "Is the putamen lateral to the thalamus?",
+    ],
+    QuestionForm.MIDLINE: [
+        "How far is the right putamen from the midline?",
+        "What is the distance between the midline and the left insula?",
+    ],
     QuestionForm.DEPTH: ["How deep is the liver from front to back?"],
     QuestionForm.HEIGHT: ["How tall is the liver?"],
     QuestionForm.RANGE: ["What is the highest intensity in the liver?"],
@@ -189,7 +202,7 @@ def test_what_is_at_a_voxel(scene):
     assert "outside the image" in outside.reason
 
 
-def test_what_was_not_segmented_is_not_said_to_be_absent(scene):
+def test_a_structure_that_was_not_segmented_is_not_called_absent(scene):
     answer = ask(scene, "Is there a fracture?")
     assert not answer.answered
     assert "cannot be measured" in answer.reason
@@ -308,3 +321,43 @@ def test_the_slices_are_counted(scene):
     z, y, x = scene[0].shape
     assert f"{z} slices" in ask(scene, "How many slices?").text
     assert f"{z} x {y} x {x} voxels" in ask(scene, "How many slices?").text
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Is the spleen above the kidney?", "Yes: the centre of the spleen lies 16 mm above"),
+        ("Is the spleen inferior to the kidney?", "No: the centre of the spleen lies 16 mm above"),
+        ("Is the kidney to the left of the spleen?", "Yes: the centre of the kidney lies 6 mm to"),
+        (
+            "Is the kidney behind the spleen?",
+            "No: the centres of the kidney and the spleen are level",
+        ),
+        ("What is the ratio of the spleen to the kidney?", "the kidney is 0.5."),
+        ("What is the ratio of the kidney to the spleen?", "the spleen is 2."),
+        ("How many coronal slices are there?", "24 coronal slices, along y"),
+        ("In which sagittal slices is the spleen?", "x = 4 to 7"),
+        ("On which slice is the kidney best seen?", "z = 2 to 5, most of it in slice 2"),
+    ],
+)
+def test_relations_ratios_and_planes_follow_from_the_voxels(question, answer):
+    masks = {name: np.zeros((20, 24, 28), bool) for name in ("spleen", "kidney")}
+    masks["spleen"][12:14, 8:12, 4:8] = True
+    masks["kidney"][2:6, 8:12, 10:14] = True
+    volume = Volume(np.zeros((20, 24, 28), np.int16), np.diag([1.7777, 1, 1, 1]), Modality.CT)
+    assert answer in nmv.ask(volume, question, masks=masks).text
+
+
+def test_an_oblique_image_has_no_slices_of_a_plane():
+    turned = np.array([[0.7, -0.7, 0, 0], [0.7, 0.7, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    volume = Volume(np.zeros((8, 8, 8), np.int16), turned, Modality.CT)
+    assert "no axial slices" in nmv.ask(volume, "How many axial slices are there?").text
+    assert "8 sagittal slices" in nmv.ask(volume, "How many sagittal slices are there?").text
+
+
+def test_the_midline_is_unknown_where_the_atlas_does_not_apply(scene):
+    volume, masks = scene
+    name = next(iter(masks))
+    answer = nmv.ask(volume, f"How far is the {name} from the midline?", masks=masks)
+    assert not answer.answered
+    assert "midline is known by the brain atlas only" in answer.text

@@ -9,6 +9,8 @@ import pytest
 from tests.backends.embedded.other_words.scoring import (
     Outcome,
     answered,
+    clinic_phrases,
+    clinic_questions,
     fresh_phrases,
     fresh_questions,
     grounded,
@@ -29,6 +31,7 @@ def test_there_are_60_questions_and_30_phrases_and_none_twice() -> None:
     both = [(questions(), 60), (phrases(), 30), (later_questions(), 37), (later_phrases(), 30)]
     both += [(fresh_questions(), 70), (fresh_phrases(), 50)]
     both += [(last_questions(), 40), (last_phrases(), 30)]
+    both += [(clinic_questions(), 40), (clinic_phrases(), 29)]
     for rows, least in both:
         texts = {row.text for row in rows if not row.beyond}
         assert len({row.text for row in rows}) == len(rows)
@@ -37,11 +40,8 @@ def test_there_are_60_questions_and_30_phrases_and_none_twice() -> None:
 
 @pytest.mark.parametrize("scene", ["brain", "abdomen"])
 def test_no_question_is_answered_wrongly_and_most_are_answered(scene: str) -> None:
-    rows = [
-        r
-        for r in (*questions(), *later_questions(), *fresh_questions(), *last_questions())
-        if r.fields["scene"] == scene
-    ]
+    written = (questions(), later_questions(), fresh_questions(), last_questions())
+    rows = [r for s in (*written, clinic_questions()) for r in s if r.fields["scene"] == scene]
     outcomes = {row: outcome_of_answer(row, answered(row)) for row in rows}
     assert [row.text for row, o in outcomes.items() if o is Outcome.WRONG] == []
     counts = Counter(outcomes.values())
@@ -51,7 +51,8 @@ def test_no_question_is_answered_wrongly_and_most_are_answered(scene: str) -> No
 def test_no_phrase_is_placed_wrongly_and_most_are_known() -> None:
     outcomes = {
         row: outcome_of_phrase(row, grounded(row))
-        for row in (*phrases(), *later_phrases(), *fresh_phrases(), *last_phrases())
+        for s in (phrases(), later_phrases(), fresh_phrases(), last_phrases(), clinic_phrases())
+        for row in s
     }
     assert [row.text for row, o in outcomes.items() if o is Outcome.WRONG] == []
     assert Counter(outcomes.values())[Outcome.RIGHT] >= LEAST_RIGHT * len(outcomes)

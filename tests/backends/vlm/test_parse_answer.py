@@ -112,6 +112,13 @@ def test_a_box_lies_in_the_picture_that_its_sentence_names(sentence, index):
         assert not claim.problems
 
 
+def test_a_box_of_no_stated_picture_keeps_its_label():
+    text = 'One is larger.\n[{"bbox_2d": [140, 56, 280, 196], "label": "right kidney"}]'
+    claim = read(text, QWEN, TWO).claims[1]
+    assert claim.text == "right kidney"
+    assert claim.problems == ("The answer does not state in which of the 2 images the box is.",)
+
+
 def test_a_box_without_a_picture_is_a_problem():
     claim = read("It is dark [0, 0, 0.5, 0.5].", LLAVA, ()).claims[0]
     assert claim.problems == ("There is a box, but no image was sent.",)

@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 import napari_medvlm as nmv
 from napari_medvlm import _reader
 from napari_medvlm.cli import app
+from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.io.dicom_objects.frame_of_reference import mismatch_notes, open_image_notes
+from napari_medvlm.io.dicom_objects.rtstruct_read import read_on_series
 from napari_medvlm.layers import layer_data
 from tests.io.conftest import PATIENT
 from tests.io.dicom_files import write_series
@@ -126,3 +128,65 @@ def test_opening_a_segmentation_in_a_window_shows_the_note(volume, tmp_path, mon
     monkeypatch.setattr("napari.utils.notifications.show_warning", warnings.append)
     _reader.get_reader(str(path))(str(path))
     assert warnings[0].startswith("seg.dcm has another frame of reference than ")
+
+
+@pytest.fixture
+def without_frame(drawn):
+    """A segmentation or structure set that lacks its frame of reference."""
+    made = pydicom.dcmread(drawn)
+    made.pop("FrameOfReferenceUID", None)
+    for frame in made.get("ReferencedFrameOfReferenceSequence", ()):
+        frame.pop("FrameOfReferenceUID", None)
+    for roi in made.get("StructureSetROISequence", ()):
+        roi.pop("ReferencedFrameOfReferenceUID", None)
+    made.save_as(drawn)
+    return drawn
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["measure", "{image}", "--mask", "{file}"],
+        ["ask", "{image}", "How many objects are there?", "--labels", "{file}"],
+        ["ground", "{image}", "Object 1", "--labels", "{file}"],
+    ],
+)
+def test_an_assumed_frame_of_reference_is_in_every_json(volume, without_frame, command):
+    words = [word.format(image=volume.source, file=without_frame) for word in command]
+    done = CliRunner().invoke(app, [*words, "--json"])
+    notes = json.loads(done.stdout)["notes"]
+    assert [n for n in notes if "states no frame of reference" in n and without_frame.name in n]
+
+
+def test_an_assumed_frame_of_reference_is_shown_in_the_window(volume, without_frame, monkeypatch):
+    viewer, warnings = ViewerModel(), []
+    viewer.add_layer(Layer.create(*layer_data(volume)))
+    monkeypatch.setattr("napari.current_viewer", lambda: viewer)
+    monkeypatch.setattr("napari.utils.notifications.show_warning", warnings.append)
+    _reader.get_reader(str(without_frame))(str(without_frame))
+    assert "states no frame of reference" in " ".join(warnings)
+
+
+def test_structures_that_name_no_series_are_laid_over_the_only_open_one(volume, tmp_path):
+    path = tmp_path / "x.rtstruct.dcm"
+    nmv.write_mask(path, np.ones(volume.shape, np.uint8), volume)
+    made = pydicom.dcmread(path)
+    del made.ReferencedFrameOfReferenceSequence
+    made.save_as(path)
+    named = read_on_series(path, {"1.2": volume.grid})
+    assert named.mask_of(1).voxels == volume.data.size
+    assert "names no series" in named.notes[0]
+    for grids in ({}, {"1.2": volume.grid, "1.3": volume.grid}):
+        with pytest.raises(InvalidImage, match="names no series"):
+            read_on_series(path, grids)
+
+
+def test_labels_of_other_voxels_and_of_another_patient_are_in_the_json(volume, drawn, tmp_path):
+    other = series(tmp_path / "other", "2", PixelSpacing=[2, 2])
+    asked = ["ask", str(other.source), "How many objects are there?", "--labels", str(drawn)]
+    done = CliRunner().invoke(app, [*asked, "--json"])
+    notes = " ".join(json.loads(done.stdout)["notes"]) if done.stdout else done.stderr
+    assert "another Patient ID" in notes
+    if drawn.name == "seg.dcm":
+        assert "does not lie on the slices of the image voxel on voxel" in notes
+        assert "the nearest of them are taken" in notes

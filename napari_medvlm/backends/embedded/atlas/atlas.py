@@ -59,6 +59,11 @@ class Atlas:
         similarity = self._registration(progress).similarity
         return float(np.clip((similarity - 1) / (SURE - 1), 0, 1))
 
+    def from_midline_mm(self, spl_mm: FloatArray, progress: Progress) -> float:
+        """How far a point is to the left of the midline, along its normal in the patient."""
+        back = np.linalg.inv(self._registration(progress).matrix).astype(np.float64)
+        return float(apply_affine(back, spl_mm)[2] / np.linalg.norm(back[2, :3]))
+
     def region(
         self, phrase: str, structure: Structure, score: float, progress: Progress
     ) -> Region | None:

@@ -13,7 +13,7 @@ from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.atlas.atlas import Atlas
 from napari_medvlm.backends.embedded.atlas.label_names import NamedRegions
 from napari_medvlm.backends.embedded.atlas.structures import structures
-from napari_medvlm.data.geometry.grid import Index
+from napari_medvlm.data.geometry.grid import FloatArray, Index
 from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound, Scope
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.region import Region
@@ -88,6 +88,14 @@ class Grounder:
         here = [self._atlas.region(s.name, s, fit, progress) for s in parts]
         held = [r for r in here if r is not None and _holds(r, index, self._volume)]
         return sorted(held, key=lambda r: (r.mask is None, _volume_mm3(r)))[:AT_MOST]
+
+    def refusal(self, progress: Progress) -> str | None:
+        """Why the atlas does not apply to the image; `None` if it does."""
+        return self._atlas.refusal(progress)
+
+    def from_midline_mm(self, spl_mm: FloatArray, progress: Progress) -> float:
+        """How far a point is to the left of the atlas's midline; negative to the right."""
+        return self._atlas.from_midline_mm(spl_mm, progress)
 
     def nearest_structure(self, phrase: str) -> Match | None:
         """The atlas structure whose name fits a phrase best; `None` if none shares a word."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.atlas.grounder import Grounder
@@ -13,6 +14,7 @@ from napari_medvlm.backends.embedded.measuring_qa import (
     extents,
     header_facts,
     number_format,
+    positions,
 )
 from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable
 from napari_medvlm.backends.embedded.measuring_qa.question_forms import (
@@ -20,19 +22,16 @@ from napari_medvlm.backends.embedded.measuring_qa.question_forms import (
     QuestionForm,
     read,
 )
-from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects, single
+from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects
 from napari_medvlm.data.answer import Answer, Claim, Question
-from napari_medvlm.data.geometry.grid import Grid, world_bounds
 from napari_medvlm.data.measurements.measure import measure
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 
-MIDLINE_MM = 5.0
-"""A centre this near to the middle of the image, in mm, is on neither side."""
-
 IN_MM = {
     QuestionForm.LARGER,
+    QuestionForm.RATIO,
     QuestionForm.EXTREME,
     QuestionForm.ABOVE,
     QuestionForm.VOLUME,
@@ -42,6 +41,8 @@ IN_MM = {
     QuestionForm.DEPTH,
     QuestionForm.HEIGHT,
     QuestionForm.DISTANCE,
+    QuestionForm.MIDLINE,
+    QuestionForm.RELATION,
 }
 """Questions whose answers are lengths or volumes."""
 
@@ -78,7 +79,7 @@ class Answerer:
         return Answer(" ".join(claim.text for claim in claims), tuple(claims))
 
     def _claims(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
-        for functions in (comparisons.FUNCTIONS, extents.FUNCTIONS):
+        for functions in (comparisons.FUNCTIONS, extents.FUNCTIONS, positions.FUNCTIONS):
             if asked.form in functions:
                 return functions[asked.form](self._volume, asked, subjects, progress)
         return self._ways[asked.form](asked, subjects, progress)
@@ -91,14 +92,12 @@ class Answerer:
             QuestionForm.MODALITY: lambda *_: [header_facts.modality(self._volume)],
             QuestionForm.SPACING: lambda *_: [header_facts.spacing(self._volume)],
             QuestionForm.EXTENT: lambda *_: [header_facts.extent(self._volume)],
-            QuestionForm.SHAPE: lambda *_: [header_facts.shape(self._volume)],
+            QuestionForm.SHAPE: lambda asked, *_: [header_facts.shape(self._volume, asked.plane)],
             QuestionForm.COUNT: self._count,
             QuestionForm.INTENSITY: self._intensities,
-            QuestionForm.DISTANCE: self._distance,
             QuestionForm.OVERLAP: self._overlaps,
             QuestionForm.SHARE: self._share,
             QuestionForm.AT: self._at,
-            QuestionForm.WHERE: self._location,
             QuestionForm.PRESENT: self._present,
         }
 
@@ -134,20 +133,6 @@ class Answerer:
             claims.append(Claim(text, (subject.region,), _source(subject)))
         return claims
 
-    def _distance(
-        self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
-    ) -> list[Claim]:
-        located = [subjects.require(thing, progress) for thing in asked.things]
-        if len(located) == 1 and len(located[0]) == 2:
-            first, second = located[0]
-        elif len(located) == 2:
-            first, second = (single(t, s) for t, s in zip(asked.things, located, strict=True))
-        else:
-            raise Unanswerable("A distance needs two structures.")
-        apart = float(np.linalg.norm(first.region.center_mm - second.region.center_mm))
-        text = f"The centres of the {first.name} and the {second.name} are {apart:.1f} mm apart."
-        return [Claim(text, (first.region, second.region), _source(first, second))]
-
     def _overlaps(
         self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
     ) -> list[Claim]:
@@ -169,14 +154,14 @@ class Answerer:
         return claims
 
     def _share(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
-        inner, outer = (subjects.require_single(words, progress) for words in asked.things)
-        assert inner.mask is not None
-        assert outer.mask is not None
-        own = inner.mask.full()
-        share = float((own & outer.mask.full()).sum() / own.sum())
+        inner, outer = (subjects.require_masks(words, progress) for words in asked.things)
+        own, other = _union(inner), _union(outer)
+        share = float((own & other).sum() / own.sum())
         part = number_format.share(share) if share else "None"
-        text = f"{part} of the {inner.name} lies in the {outer.name}."
-        return [Claim(text, (inner.region, outer.region), _source(inner, outer))]
+        names = [", ".join(s.name for s in group) for group in (inner, outer)]
+        text = f"{part} of the {names[0]} lies in the {names[1]}."
+        regions = tuple(subject.region for subject in (*inner, *outer))
+        return [Claim(text, regions, _source(*inner, *outer))]
 
     def _at(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
         index = asked.index
@@ -221,22 +206,6 @@ class Answerer:
             for region in outlined or regions
         ]
 
-    def _location(
-        self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
-    ) -> list[Claim]:
-        claims = []
-        if not (self._volume.spacing_is_known and self._volume.has_planes):
-            raise Unanswerable(
-                "The file does not state how the image lies in the patient, so sides and positions "
-                "are unknown."
-            )
-        for subject in subjects.require(asked.things[0], progress):
-            side = _side(subject.region, self._volume.grid)
-            center = number_format.position(subject.region.center_mm, 0)
-            text = f"The {subject.name} is {side}, centred at {center}."
-            claims.append(Claim(text, (subject.region,), _source(subject)))
-        return claims
-
     def _present(
         self, asked: ParsedQuestion, subjects: Subjects, progress: Progress
     ) -> list[Claim]:
@@ -266,9 +235,7 @@ def _source(*subjects: Subject) -> str:
     return "atlas" if any(subject.source == "atlas" for subject in subjects) else "measured"
 
 
-def _side(region: Region, grid: Grid) -> str:
-    middle = world_bounds(grid, (0, 0, 0), grid.shape)[:, 2].mean()
-    offset_mm = region.center_mm[2] - middle
-    if abs(offset_mm) < MIDLINE_MM:
-        return "near the middle of the image"
-    return "on the patient's left" if offset_mm > 0 else "on the patient's right"
+def _union(subjects: list[Subject]) -> NDArray[np.bool_]:
+    """The voxels of any of the subjects."""
+    union: NDArray[np.bool_] = np.any([s.mask.full() for s in subjects if s.mask], axis=0)
+    return union

@@ -54,6 +54,21 @@ def larger(
     return [claim, *(_size(volume, subject) for _, subject in ordered)]
 
 
+def ratio(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """The volume of one structure divided by that of another, and the volume of each."""
+    first, second = pair = _pair(asked, subjects, progress)
+    quotient = _ml(volume, first) / _ml(volume, second)
+    text = (
+        f"The ratio of the volume of the {first.name} to that of the {second.name} is "
+        f"{quotient:.3g}."
+    )
+    source = "atlas" if "atlas" in (first.provenance, second.provenance) else "measured"
+    claim = Claim(text, (first.region, second.region), source)
+    return [claim, *(_size(volume, subject) for subject in pair)]
+
+
 def extreme(
     volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
 ) -> list[Claim]:
@@ -187,6 +202,7 @@ FUNCTIONS: Mapping[
 ] = {
     QuestionForm.VOLUME: sizes,
     QuestionForm.LARGER: larger,
+    QuestionForm.RATIO: ratio,
     QuestionForm.EXTREME: extreme,
     QuestionForm.BRIGHTEST: brightest,
     QuestionForm.ABOVE: above,

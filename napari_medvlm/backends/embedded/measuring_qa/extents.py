@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from napari_medvlm.backends.base import Progress
-from napari_medvlm.backends.embedded.measuring_qa import number_format
+from napari_medvlm.backends.embedded.measuring_qa import header_facts, number_format
 from napari_medvlm.backends.embedded.measuring_qa.question_forms import ParsedQuestion, QuestionForm
 from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects
 from napari_medvlm.data.answer import Claim
@@ -52,16 +52,32 @@ def diameters(
 def slices(
     volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
 ) -> list[Claim]:
-    """First and last slice along z that masks have voxels in."""
-    claims = []
-    for subject, mask in _masks(asked, subjects, progress):
-        held = np.flatnonzero(mask.crop.any(axis=(1, 2))) + mask.start[0]
-        text = (
-            f"The {subject.name} is in the slices z = {held[0]} to {held[-1]}; the first slice of "
-            "the image is 0."
-        )
-        claims.append(_claim(subject, text))
-    return claims
+    """First and last slice that structures are in, and the one that shows most of each.
+
+    Of a structure that the atlas knows by its box alone, the slices of the box and its middle.
+    """
+    axis = header_facts.array_axis(volume, asked.plane) if asked.plane else 0
+    return [
+        _claim(s, _slices(s, volume.grid, axis))
+        for s in subjects.require(asked.things[0], progress)
+    ]
+
+
+def _slices(subject: Subject, grid: Grid, axis: int) -> str:
+    others = tuple(k for k in range(3) if k != axis)
+    if subject.mask is None:
+        start, stop = subject.region.box.bounds(grid)
+        first, last = int(start[axis]), int(stop[axis]) - 1
+        most, by = (first + last) // 2, "By the atlas, the box of the"
+    else:
+        areas = subject.mask.crop.sum(axis=others)
+        held = np.flatnonzero(areas) + subject.mask.start[axis]
+        first, last = held[0], held[-1]
+        most, by = int(areas.argmax()) + subject.mask.start[axis], "The"
+    return (
+        f"{by} {subject.name} is in the slices {'zyx'[axis]} = {first} to {last}, most of it in "
+        f"slice {most}; the first slice of the image is 0."
+    )
 
 
 def ranges(

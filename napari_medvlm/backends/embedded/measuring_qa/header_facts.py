@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from napari_medvlm.data.answer import Claim
 from napari_medvlm.data.geometry.grid import world_bounds
 from napari_medvlm.data.prompts import Box
@@ -20,6 +22,11 @@ KINDS = {
     Modality.XA: "an X-ray angiogram",
     Modality.PHOTO: "a picture (a photograph or an export), whose file does not state a modality",
 }
+
+NORMALS = {"axial": 0, "transverse": 0, "transaxial": 0, "coronal": 1, "sagittal": 2}
+"""Axis of ``spl_mm`` that is perpendicular to a plane."""
+NEARLY = 0.9
+"""Cosine from which slices count as those of a plane: gantries are tilted by up to 25 degrees."""
 
 UNKNOWN_SPACING = (
     "The file does not state the voxel spacing, so lengths and volumes cannot be measured. "
@@ -59,12 +66,36 @@ def spacing(volume: Volume) -> Claim:
     return Claim(f"A voxel is {z:.3g} x {y:.3g} x {x:.3g} mm (z, y, x).", source="header")
 
 
-def shape(volume: Volume) -> Claim:
-    """How many slices and voxels there are."""
+def shape(volume: Volume, plane: str = "") -> Claim:
+    """How many slices and voxels there are; of a plane, how many slices parallel to it.
+
+    Raises
+    ------
+    Unanswerable
+        No axis of the voxels is perpendicular to the plane.
+    """
     z, y, x = volume.shape
-    return Claim(
-        f"The image has {z} slices along z, and {z} x {y} x {x} voxels (z, y, x).", source="header"
-    )
+    slices = f"{z} slices along z"
+    if plane:
+        axis = array_axis(volume, plane)
+        slices = f"{volume.shape[axis]} {plane} slices, along {'zyx'[axis]}"
+    return Claim(f"The image has {slices}, and {z} x {y} x {x} voxels (z, y, x).", source="header")
+
+
+def array_axis(volume: Volume, plane: str) -> int:
+    """The array axis that is perpendicular to a plane of the patient.
+
+    Raises
+    ------
+    Unanswerable
+        The image's orientation is unknown, or it is oblique to the plane.
+    """
+    if volume.has_planes:
+        normal = np.array(volume.affine)[NORMALS[plane], :3] / np.array(volume.spacing)
+        axis = int(np.abs(normal).argmax())
+        if abs(normal[axis]) > NEARLY:
+            return axis
+    raise Unanswerable(f"The image has no {plane} slices: its slices lie in other planes.")
 
 
 def extent(volume: Volume) -> Claim:

@@ -23,6 +23,7 @@ class QuestionForm(StrEnum):
     SHAPE = "how many slices there are"
     COUNT = "how many objects there are"
     LARGER = "which of two is larger, and by how much"
+    RATIO = "the ratio of the volumes of two"
     EXTREME = "which of several is the largest or smallest"
     ABOVE = "which of several are larger or smaller than a volume"
     VOLUME = "the volume of something"
@@ -36,6 +37,8 @@ class QuestionForm(StrEnum):
     BRIGHTER = "which of two has the higher mean intensity"
     BRIGHTEST = "which of several has the highest or lowest mean intensity"
     DISTANCE = "how far two things are apart"
+    MIDLINE = "how far something is from the midline of the brain"
+    RELATION = "whether one thing is above, behind or lateral to another"
     OVERLAP = "what something overlaps"
     SHARE = "which share of something lies in another"
     AT = "what is at a voxel (z, y, x)"
@@ -56,12 +59,18 @@ class ParsedQuestion:
         The voxel ``(z, y, x)`` that it names.
     limit_ml
         The volume in millilitres that it compares with.
+    plane
+        The plane of the slices that it is about: ``"axial"``; empty if it names none.
+    relation
+        How two things lie to one another, in its own words: ``"lateral to"``.
     """
 
     form: QuestionForm
     things: tuple[str, ...] = ()
     index: tuple[int, int, int] | None = None
     limit_ml: float | None = None
+    plane: str = ""
+    relation: str = ""
 
 
 def _compiled(line: str) -> tuple[QuestionForm, re.Pattern[str]]:
@@ -90,7 +99,8 @@ def read(question: str) -> ParsedQuestion | None:
             in_ml = 0.001 if "mm" in groups["unit"] or "milli" in groups["unit"].lower() else 1.0
             return ParsedQuestion(form, things, limit_ml=float(groups["limit"]) * in_ml)
         if groups.get("z") is None:
-            return ParsedQuestion(form, things)
+            plane, relation = ((groups.get(key) or "").lower() for key in ("plane", "relation"))
+            return ParsedQuestion(form, things, plane=plane, relation=relation)
         return ParsedQuestion(form, things, (int(groups["z"]), int(groups["y"]), int(groups["x"])))
     return None
 
@@ -114,7 +124,7 @@ _QUANTIFIER = re.compile(
 """Words that take all of what follows; "the left and right" is read by the names."""
 
 _QUALIFIER = re.compile(
-    r"\b(?:left|right|first|second|third|fourth|3rd|4th|upper|lower|anterior|posterior|one|the)\b\s*",
+    r"\b(?:left|right|gr[ae]y|white|first|second|third|fourth|3rd|4th|upper|lower|anterior|posterior|one|the)\b\s*",
     re.IGNORECASE,
 )
 _QUALIFIERS = re.compile(rf"(?:{_QUALIFIER.pattern})+", re.IGNORECASE)

@@ -35,7 +35,7 @@ PARTS = {
     "DET": r"(?:the |an? |one |each )?",
     "IN": r"(?:of|in|inside|within)",
     "HIGHEST": r"(?:maximum|maximal|highest|largest|minimum|minimal|lowest)",
-    "PART": r"(?:percentage|share|portion|proportion|fraction)",
+    "PART": r"(?:percentage|per ?cent|%|share|portion|proportion|fraction)",
     "ASKING": r"(?:what|describe|is|are|how|why|show|tell|give|which|does)",
     "SIZE": r"(?:volumes?|sizes?|capacit(?:y|ies))",
     "TOGETHER": r"(?:together|combined|taken together|in total|in all|altogether)",
@@ -51,6 +51,20 @@ PARTS = {
     "SEGMENTED": r"(?:objects?|structures?|segmentations?|masks?|labels?)",
     "INSIDE": r"(?:in|inside(?: of)?|within|(?:covered|occupied|taken up|filled|made up)"
     r" (?:by|of)|composed of|made of)",
+    "PLANE": r"(?:(?P<plane>axial|transverse|transaxial|coronal|sagittal) )?",
+    "MIDLINE": r"(?:midline|mid-line|median plane|mid-?sagittal plane|interhemispheric fissure)",
+    "RELATIVE": r"(?P<relation>above|below|beneath|underneath|behind|in front of|(?:superior"
+    r"|inferior|cranial|caudal|anterior|posterior|lateral|medial) (?:to|of)"
+    r"|(?:(?:to|on) )?(?:the )?(?:left|right) (?:side )?of)",
+    "SHOWING": r"(?:in|on|at|through) (?:which|what) "
+    r"(?:(?P<plane>axial|transverse|transaxial|coronal|sagittal) )?slices?",
+    "BEST": r"(?:best |most clearly |clearly |well )?",
+    "ACROSS": r"(?:from (?:left to right|right to left|side to side)|across|transversely)",
+    "FRONTBACK": r"(?:from (?:front to back|back to front)|antero-?posteriorly)",
+    "UPDOWN": r"(?:from (?:top to bottom|bottom to top|head to foot)|vertically|cranio-?caudally)",
+    "EXTENDS": r"(?:measure|extend|span|stretch|reach)",
+    "HOWLONG": r"how (?:long|far|large|big|much|wide|broad|deep|tall|high|thick)",
+    "FLUID": r"(?:csf|cerebrospinal fluid|spinal fluid|liquor|fluid)",
     "LOOKS": r"(?: (?:visible|seen|shown|present|located|appear))?",
 }
 PATTERNS = """
@@ -68,16 +82,22 @@ SPACING   what is the (?:in-?plane )?(?:(?:voxel|pixel|slice) (?:size|spacing|th
 separation|gap|dimensions?)|spacing(?: between (?:the )?slices)?|resolution)OFIT
 SPACING   what (?:is|are) the (?:voxel|pixel) (?:dimensions|sizes|spacings)OFIT
 SPACING   what (?:is|are) the (?:dimensions|extents?) of (?:the |an? |one )?(?:voxels?|pixels?)
+SPACING   (?:with|at|in) (?:what|which) (?:resolution|spacing|(?:voxel|pixel) size|slice \
+thickness) (?:is|was|were|has) (?:THIS|SCAN)(?: been)?(?: \\w+)?
+SPACING   (?:what|which) (?:resolution|spacing|(?:voxel|pixel) size|slice \
+thickness) (?:does|has) (?:THIS|SCAN)(?: have)?
+SPACING   (?:what|which) (?:thickness|spacing|size|distance|dimensions) (?:do|does|have|has) \
+DET(?:voxels?|pixels?|slices?)(?: have)?
 SPACING   how far apart are NEIGHBOURslices
 SPACING   (?:what is )?(?:the )?(?:distance|gap|separation|spacing) between NEIGHBOURslices
 EXTENT    (?:what|how (?:large|big)) is (?:the |this )?(?:field of view|fov|image|scan)
 EXTENT    what is the size of the (?:image|scan)
 EXTENT    how (?:large|big|wide) an? (?:region|area|volume|part) does SCAN (?:cover|show|include)
 EXTENT    how many MM does (?:the )?(?:field of view|fov|image|scan) cover
-SHAPE     how many (?:slices|voxels)(?: are there| does (?:THIS|SCAN) HOLD)?EACH?
-SHAPE     how many (?:slices|voxels) (?:make up|form|compose|are in|belong to) SCAN
+SHAPE     how many PLANE(?:slices|voxels)(?: are there| does (?:THIS|SCAN) HOLD)?EACH?
+SHAPE     how many PLANE(?:slices|voxels) (?:make up|form|compose|are in|belong to) SCAN
 SHAPE     (?:what|how large|how big)(?: size)? is SCAN in (?:voxels|pixels)
-SHAPE     (?:what is )?(?:the )?(?:total )?number of (?:slices|voxels)OFIT
+SHAPE     (?:what is )?(?:the )?(?:total )?number of PLANE(?:slices|voxels)OFIT
 SHAPE     what is the (?:matrix(?: size)?|slice count)OFIT
 SHAPE     (?:what are )?(?:the )?dimensions of SCAN
 SHAPE     what (?:matrix(?: size)?|dimensions) (?:has|have|does) SCAN(?: have)?
@@ -90,8 +110,9 @@ ABOVE     (?:what|which) A (?:is|are|has|have) (?:an? )?BEYOND LIMIT
 LARGER    which (?:one )?is (?:the )?BIG of (?:the )?(?:two |both )?AHOWMUCH
 LARGER    between A and B,? which (?:one )?(?:is|has) (?:the )?BIGHOWMUCH
 LARGER    of (?:the )?(?:two |both )?A,? which (?:one )?(?:is|has) (?:the )?BIGHOWMUCH
-LARGER    (?:what is )?(?:the )?(?:SIZE )?ratio (?:of|between) (?:the )?(?:SIZE of )?A (?:to|\
+RATIO     (?:what is )?(?:the )?(?:SIZE )?ratio (?:of|between) (?:the )?(?:SIZE of )?A (?:to|\
 and) B(?: SIZE)?
+RATIO     (?:what is )?(?:the )?A(?: to |-to-| ?/ ?)B (?:SIZE )?ratio
 LARGER    by (?:what|which) factor is A BIG than B
 LARGER    (?:by )?how many TIMES is A BIG than B
 LARGER    (?:by )?how many TIMES BIG is A than B
@@ -117,6 +138,10 @@ SUM       (?:what is )?the sum of (?:the SIZE of )?A and B(?:['\u2019]s?)?(?: SI
 SUM       (?:what is )?(?:the )?SIZE of A (?:and|plus) B TOGETHER
 SUM       (?:what is )?(?:the )?SIZE of A TOGETHER
 SUM       (?:what is )?(?:the )?(?:total|combined|joint|overall) A SIZE
+SUM       how (?:much|many ML of) FLUID (?:is|are) (?:there )?INSIDE (?:both |all )?\
+(?:the )?(?P<a>(?:\\S+ )*ventricles?)
+SUM       (?:what is )?(?:the )?(?:amount|SIZE) of FLUID INSIDE (?:both |all )?\
+(?:the )?(?P<a>(?:\\S+ )*ventricles?)
 SUM       how (?:large|big) are A TOGETHER
 SUM       (?:what|how many ML) (?:do|does) A (?:add up|sum up|come|amount) to
 SUM       (?:what|how much|how many ML) (?:do|does) A (?:add up to|have|measure|FILLS) TOGETHER
@@ -124,6 +149,12 @@ SUM       how much (?:do|does) A (?:measure|FILLS) TOGETHER
 SUM       (?:what|which) SIZE (?:do|does|have|has) A and B (?:have |FILLS )?TOGETHER
 SUM       (?:what|which) SIZE (?:do|does|have|has) A (?:have |FILLS )?TOGETHER
 SUM       (?:what is )?(?:the )?(?:sum|total) of (?:the )?SIZE of A
+WIDTH     HOWLONG (?:is|are) A ACROSS
+DEPTH     HOWLONG (?:is|are) A FRONTBACK
+HEIGHT    HOWLONG (?:is|are) A UPDOWN
+WIDTH     (?:what|HOWLONG|how many MM) (?:does|do) A EXTENDS ACROSS
+DEPTH     (?:what|HOWLONG|how many MM) (?:does|do) A EXTENDS FRONTBACK
+HEIGHT    (?:what|HOWLONG|how many MM) (?:does|do) A EXTENDS UPDOWN
 DIAMETER  what is the (?:(?:longest|largest|greatest|maximum|maximal) )?(?:diameter|length) of A
 DIAMETER  what is the (?:longest|largest|greatest|maximum|maximal) (?:dimension|extent|axis) of A
 DIAMETER  how long is A
@@ -168,6 +199,10 @@ BRIGHTER  by how much (?:is|are) A BRIGHT than B
 BRIGHTER  which (?:one )?(?:is|has) (?:the )?BRIGHT of (?:the )?(?:two |both )?A
 BRIGHTER  which (?:of the (?:two )?)?A (?:is|has) (?:the )?BRIGHT(?: one)?
 BRIGHTER  (?:is|are) the (?:mean |average )?GRAY of A (?:higher|lower|greater) than (?:that of )?B
+MIDLINE   how far (?:away )?(?:is|are) A (?:from|off|to) (?:the )?MIDLINE(?: of the brain)?
+MIDLINE   (?:what is )?(?:the )?distance (?:of|from|between) A (?:from|to|and) (?:the )?MIDLINE
+MIDLINE   (?:what is )?(?:the )?distance (?:from|between) (?:the )?MIDLINE (?:to|and) A
+RELATION  (?:is|are|does|do) A (?:lie |sit |located |situated )?RELATIVE B
 DISTANCE  how far apart are (?:the )?two A
 DISTANCE  how far apart are A and B
 DISTANCE  how far (?:is|are) (?:(?:the|both|two) )*A apart(?: from each other)?
@@ -179,6 +214,8 @@ DISTANCE  how many MM (?:lie |are (?:there )?)between A and B
 OVERLAP   (?:what|which (?:SEGMENTED|organs?)) (?:does|do) A (?:overlap|touch|cover)(?: with)?
 OVERLAP   (?:what|which (?:SEGMENTED|organs?)) (?:does|do|is|are) A (?:lie )?INSIDE
 SHARE     (?:what|which) PART of A (?:lies |is )(?:INSIDE )?B
+SHARE     how many PART of A(?: SIZE)? (?:is|are|consists? of) B
+SHARE     (?:what|which) PART of A SIZE (?:is|are) B
 SHARE     how much of A (?:lies |is )?INSIDE B
 SHARE     (?:how much|(?:what|which) PART) of A (?:consists of|belongs to|(?:falls|\
 lies) (?:with)?in) B
@@ -204,10 +241,11 @@ WHERE     (?:(?:on|in) )?(?:which|what) HALF (?:is|are|lies?) A(?: on| in)?
 WHERE     (?:(?:on|in) )?(?:which|what) HALF does A lie(?: on| in)?
 WHERE     (?:(?:on|in) )?(?:which|what) HALF (?:do|can) (?:we|i|you) (?:see|find) A
 WHERE     (?:is|are) A (?:on|in) SIDE(?: or (?:on |in )?SIDE)?
-SLICES    (?:in|on) which slices (?:is|are|does) ALOOKS
-SLICES    (?:in|on) which slices (?:can|could|do) (?:(?:i|we|you|one) )?(?:see |find )?A\
+SLICES    SHOWING (?:is|are|does) A BEST(?:visible|seen|shown|displayed)
+SLICES    SHOWING (?:is|are|does) ALOOKS
+SLICES    SHOWING (?:can|could|do) (?:(?:i|we|you|one) )?(?:see |find )?A(?: BEST)?\
 (?: be (?:seen|found|visible))?
-SLICES    which slices (?:show|contain|hold) A
+SLICES    (?:which|what) PLANEslices? BEST(?:shows?|contains?|holds?|displays?) A(?: best)?
 PRESENT   (?:is|are) there (?:an? |any )?A
 PRESENT   (?:is|are) (?:an? |any )?A there
 PRESENT   can you see (?:an? |any )?A

@@ -43,6 +43,14 @@ _WISH = (
 _REWRITES = [
     (rf"^(?:{_OPENER}\b,? )+", ""),
     (rf"^(?:{_WISH}) ", ""),
+    (r"^((?:from|in|on|at) \w+ to \w+),? (.+)$", r"\2 \1"),
+    (r"^(?:show|tell|explain)(?: (?:me|us))? where (.+?) (?:lies?|sits?|is|are)$", r"where is \1"),
+    (r"^(?:are|is) (?:the |both |the two )*(.+?) (?:roughly |about )?a?symmetric(?:al)?$",
+     r"which \1 is larger, left or right"),
+    (r"^how a?symmetric(?:al)? (?:are|is) (?:the |both |the two )*(.+)$",
+     r"which \1 is larger, left or right"),
+    (r"^(?:is|are) there (?:an? |any )*(?:size )?a?symmetry (?:of|between|in|among) (?:the |both "
+     r"|the two )*(.+)$", r"which \1 is larger, left or right"),
     (r"^(.+?)(?:[:,]| -) (how \w+|where)$", r"\2 is \1"),
     (rf",? \b{_ADVERB}\b,?", ""),
     (r"^(.+?) (has|have|is|are) (which|what|how) "

@@ -9,6 +9,7 @@ from napari_medvlm.backends.embedded.atlas.grounder import Grounder
 from napari_medvlm.backends.embedded.atlas.label_names import on_grid
 from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable
 from napari_medvlm.data.answer import Question
+from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.grounding import GroundQuery
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region
@@ -111,6 +112,19 @@ class Subjects:
         """The only subject of the words; raise `Unanswerable` if there are several."""
         find = self.require_masks if masks else self.require
         return single(words, find(words, progress))
+
+    def from_midline_mm(self, spl_mm: FloatArray, progress: Progress) -> float:
+        """How far a point is to the left of the midline of the brain; negative to the right.
+
+        Raises
+        ------
+        Unanswerable
+            The atlas does not apply, so the midline is unknown.
+        """
+        refusal = self._grounder.refusal(progress)
+        if refusal is not None:
+            raise Unanswerable(f"The midline is known by the brain atlas only. {refusal}")
+        return self._grounder.from_midline_mm(spl_mm, progress)
 
     def nearest(self, words: str) -> str:
         """The name that comes nearest to words that name nothing; empty if none is near."""
