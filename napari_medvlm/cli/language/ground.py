@@ -86,9 +86,8 @@ def ground(  # noqa: PLR0913  # one for each option
     """Locate phrases in an image.
 
     Boxes are in patient millimetres (S, P, L), lowest and highest corner, and in JSON also as
-    indices z,y,x, first and one after the last. The exit status is 3 if
-    none of the phrases is found. A model of several images, such as T1, T2 and
-    FLAIR, gets all of them by --channel; IMAGE is the one whose grid the masks have.
+    indices z,y,x, first and one after the last. The exit status is 3 if no phrase is found. A
+    model of several images (T1, T2, FLAIR) gets all by --channel; masks have the grid of IMAGE.
     """
     import napari_medvlm as nmv
 

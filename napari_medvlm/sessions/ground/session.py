@@ -166,8 +166,7 @@ class GroundingSession(Closeable):
         window
             The window in which the model sees the image; `None`: the default.
         channels
-            The images of a model that takes several, by the names of its channels; the masks lie
-            on the grid of the session's volume.
+            The images of a model that takes several, by channel; masks have the volume's grid.
         resample
             Resample channels on other grids to that of the session's volume.
         report
