@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+import runpy
 import shlex
 import textwrap
 from pathlib import Path
@@ -79,3 +80,19 @@ def test_the_page_of_the_command_line_lists_every_command():
 def test_pages_state_and_show(page):
     """The verbs of saying are left to people."""
     assert not re.findall(r"\b(?:told|tells?|said)\b", page.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("page", "leaves"),
+    [
+        ("evaluate.md", "heads/labels/head2.nii.gz"),
+        ("checks.md", "home/calibration/server-http_127.0.0.1_8000_v1_my_model.json"),
+    ],
+)
+def test_the_first_python_of_a_page_runs(page, leaves, tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_MEDVLM_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    block = re.search(r"```python\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
+    Path("page.py").write_text(textwrap.dedent(block[1].rstrip(" ")), "utf-8")
+    runpy.run_path("page.py")
+    assert Path(leaves).exists(), [str(path) for path in tmp_path.rglob("*.json")]

@@ -182,7 +182,7 @@ class ViewChoice(QWidget):
 
     def _lay_out(self) -> None:
         form = QFormLayout(self)
-        form.setContentsMargins(12, 0, 0, 4)
+        form.setContentsMargins(4, 0, 0, 4)
         form.addRow("Slices", _row(self.where))
         form.addRow("", _row(QLabel("±"), self.reach, QLabel("step"), self.every, QLabel("mm")))
         form.addRow("Crop", _row(self.crop, self.montage))
