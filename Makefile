@@ -71,9 +71,11 @@ pictures: demo $(VENV)/.ready-dev ## make the pictures of the documents again
 	$(SCREEN) $(BIN)/python -m examples.cases
 	$(SCREEN) $(BIN)/python -m examples.trust
 	$(SCREEN) $(BIN)/python -m examples.measure
+	$(SCREEN) $(BIN)/python -m examples.evaluate
+	$(BIN)/python -m examples.report
+	$(SCREEN) $(BIN)/python -m examples.views
 	$(SCREEN) $(BIN)/python -m examples.tour
-	mkdir -p docs/images
-	cp demo/*.png demo/*.gif docs/images/
+	for picture in docs/images/*; do [ ! -e demo/$${picture##*/} ] || cp demo/$${picture##*/} $$picture; done
 
 clean: ## remove what the commands here have made
 	rm -rf $(VENV) build dist demo htmlcov .coverage*

@@ -3,7 +3,7 @@
 Run under a display, where napari-nninteractive is installed too:
 ``python -m benchmarks.nninteractive_window [--repeat 5] [--clicks 30]``. The model is a small
 network with random weights, made for the run. Each window has a process of its own, the two take
-turns, and what is told are medians of all clicks, and of the runs for the longest stall.
+turns, and the figures are medians of all clicks, and of the runs for the longest stall.
 
 Both windows are of one size, open the MNI152 brain and are clicked at the same places, a tenth of a
 second from press to release; the first click warms up and does not count. A click is timed from the

@@ -2,7 +2,7 @@
 
 Embedding all slices of a volume is timed beside bare calls of the encoder on the same slices, eight
 of one and eight of the other in turn, since machines are noisy; the seconds that the encoder took
-within our own run are told as well. A click on a slice whose embedding is kept is timed beside the
+within our run are reported too. A click on a slice whose embedding is kept is timed beside the
 decoder's call within it. Without a checkpoint the network is a small one with random weights, of
 the full size in pixels.
 """

@@ -2,7 +2,7 @@
 
 The series is made up: 512 x 512 pixels of 16 bits a slice, a file each. It is loaded by this
 package and by SimpleITK's ImageSeriesReader, in turns, each time in a process of its own that has
-imported its libraries before the clock starts; what is told is the median. Memory is the most that
+imported its libraries before the clock starts; the figure is the median. Memory is the most that
 Linux saw resident in that process (``VmHWM``), libraries among it. The files were just written, so
 they come from the page cache, for both. ``--against FOLDER --slices 600 --runs 7`` compares with
 another checkout of this package.

@@ -6,9 +6,11 @@ three, with crosshair, so that both have the same load of the machine. A click i
 own, its mask is drawn when every view that is open has drawn its canvas with the new mask. A timer
 of 10 ms fires meanwhile; the longest gap between two of its events is the stall, in wall time and
 in CPU time of the window's thread. The same gaps are measured for a point that is added to a layer
-of napari's own in one view. Memory is Linux's ``Pss_Anon`` and ``Pss_Shmem`` of this process. What
-the two views add is measured for a small CT as well, in a process of its own: canvases need the
-same for both, so the difference is what depends on the image. ``--memory`` measures memory alone.
+of napari's own in one view, and for a canvas that is drawn again with the image alone, before
+anything else is opened. Then 100 slices are shown one after the other. Memory is Linux's
+``Pss_Anon`` and ``Pss_Shmem`` of this process. What the two views add is measured for a small CT as
+well, in a process of its own: canvases need the same for both, so the difference is what depends on
+the image. ``--memory`` measures memory alone.
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ THREE = ViewLayout(Layout.RIGHT)
 SMALL = 16
 """Slices of the small CT."""
 SETTLE_S = 0.3
+SLICES = 100
+"""Slices that are shown one after the other."""
 HEAD = """# Three linked views
 
 `python -m benchmarks.views`: a made-up CT of {shape} voxels, {clicks} clicks with one view and as
@@ -106,10 +110,13 @@ class Window:
         self.volume = made_up(self.shape)
         self.memory_mib["array"] = memory_mib()
         self.viewer.add_layer(Layer.create(*layer_data(self.volume)))
+        live_for(2)
+        self.ticks, self.random = Ticks(), np.random.default_rng(0)
+        self.redraw_stalls = self._redraws(12)
+        self.slices_s = {"napari alone": self.seconds_of_slices()}
         _, self.dock = self.viewer.window.add_plugin_dock_widget("napari-medvlm", "Segment")
         live_until(lambda: self.dock.session is not None, 120)
         self.dock.tools.choose(Tool.POINT)
-        self.ticks, self.random = Ticks(), np.random.default_rng(0)
         go_to(self.viewer, self.volume.grid.to_world(np.array(self.shape) // 2).tolist())
         live_for(4)
         self.click()
@@ -151,6 +158,34 @@ class Window:
         stalls = self.ticks.longest_gaps_ms(start)
         total, cpu = 1000 * (np.array(drawn.last) - start)
         return Click(float(total), float(cpu), 1000 * self.predictions()[-1].seconds, *stalls)
+
+    def _redraws(self, count: int) -> list[tuple[float, float]]:
+        """Stalls of drawing the canvas again, with nothing but the image in it."""
+        canvas, stalls = self.viewer.window._qt_viewer.canvas._scene_canvas, []
+        for _ in range(count):
+            start = now()
+            canvas.update()
+            live_for(0.2)
+            stalls.append(self.ticks.longest_gaps_ms(start))
+        return stalls[1:]
+
+    def seconds_of_slices(self) -> tuple[float, float]:
+        """Wall and CPU seconds in which `SLICES` slices are drawn in the viewer, in turn."""
+        canvas, drawn = self.viewer.window._qt_viewer.canvas._scene_canvas, []
+
+        def note(event: object) -> None:
+            drawn.append(event)
+
+        canvas.events.draw.connect(note, position="last")
+        count = min(SLICES, self.shape[0] - 1)
+        first, start = (self.shape[0] - count) // 2, now()
+        for index in range(first, first + count):
+            drawn.clear()
+            self.viewer.dims.set_current_step(0, index)
+            live_until(lambda: drawn)
+        wall, cpu = np.subtract(now(), start) * SLICES / count
+        canvas.events.draw.disconnect(note)
+        return float(wall), float(cpu)
 
     def predictions(self) -> list[Any]:
         """The predictions in the ledger of the session."""
@@ -263,6 +298,9 @@ def main() -> None:
             window.click()
             rows[name] += [window.click() for _ in range(args.block)]
             print(name, rows[name][-args.block :], flush=True)
+    for name, layout in zip(rows, (ONE, THREE), strict=True):
+        window.show(layout)
+        window.slices_s[name] = window.seconds_of_slices()
     window.show(ONE)
     plain = window.plain_stalls(12)
     text = report(rows, plain, window, args.block) + copies(small, window.memory_mib)
@@ -313,11 +351,16 @@ def report(
         cells += [max(c.stall_ms for c in done), median(done, "stall_cpu_ms")]
         cells += [max(c.stall_cpu_ms for c in done)]
         lines.append(f"| {name} | " + " | ".join(f"{v:.0f}" for v in cells) + " |")
-    wall, cpu = np.array(plain).T
-    own = [np.median(wall), wall.max(), np.median(cpu), cpu.max()]
-    lines.append("| a point of napari alone | | | | " + " | ".join(f"{v:.0f}" for v in own) + " |")
+    alone = {"a point of napari alone": plain, "a canvas drawn alone": window.redraw_stalls}
+    for name, stalls in alone.items():
+        wall, cpu = np.array(stalls).T
+        own = [np.median(wall), wall.max(), np.median(cpu), cpu.max()]
+        lines.append(f"| {name} | | | | " + " | ".join(f"{v:.0f}" for v in own) + " |")
     ratio = median(rows["three views"], "total_ms") / median(rows["one view"], "total_ms")
     lines += ["", f"Three views over one: {ratio:.2f} times the time to the mask.", ""]
+    lines += [f"| {SLICES} slices one after the other | s | CPU s |", "| --- | ---: | ---: |"]
+    lines += [f"| {name} | {s:.1f} | {cpu:.1f} |" for name, (s, cpu) in window.slices_s.items()]
+    lines.append("")
     lines += ["| memory | MiB |", "| --- | ---: |"]
     lines += [f"| {name} | {mib:.0f} |" for name, mib in window.memory_mib.items()]
     return "\n".join(lines) + "\n"

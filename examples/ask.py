@@ -15,7 +15,7 @@ from typing import Any
 import napari
 import numpy as np
 
-from examples.window import open_brain, settle, wait_until
+from examples.window import hide_times, open_brain, settle, wait_until
 
 OUT = Path("demo")
 VENTRICLES = "Which lateral ventricle is larger, and by how much?"
@@ -46,7 +46,7 @@ PLACES = {  # centre and size in patient millimetres, (S, P, L)
 
 
 class Written(Backend):
-    info = BackendInfo("written", "A model (its words are written)", "BSD-3-Clause",
+    info = BackendInfo("written", "A scripted model", "BSD-3-Clause",
                        tasks=frozenset({Task.ANSWER, Task.EXPLAIN}))
 
     def load(self, model, device):
@@ -106,9 +106,9 @@ def measured(viewer: napari.Viewer, dock: Any) -> None:
     """Ask what can be measured, then something that cannot."""
     ask(dock, VENTRICLES)
     dock.reading.step(1)
-    picture(viewer, "ask-measured")
+    picture(viewer, dock, "ask-measured")
     ask(dock, "Is there a tumour?")
-    picture(viewer, "ask-beyond")
+    picture(viewer, dock, "ask-beyond")
 
 
 def described(viewer: napari.Viewer, dock: Any) -> None:
@@ -120,16 +120,16 @@ def described(viewer: napari.Viewer, dock: Any) -> None:
     dock.along.view.reach.setValue(12)
     dock.along.view.every.setValue(12)
     ask(dock, DESCRIBE)
-    picture(viewer, "ask-answer")
+    picture(viewer, dock, "ask-answer")
     dock.reading.step(1)
     dock.reading.step(1)
     bar = dock.reading.transcript.verticalScrollBar()
     bar.setValue(bar.maximum())
-    picture(viewer, "ask-sentence")
+    picture(viewer, dock, "ask-sentence")
     bar.setValue(bar.minimum())
     explained(viewer, dock)
     dock.along.view_fold.expand()
-    picture(viewer, "ask-view")
+    picture(viewer, dock, "ask-view")
 
 
 def explained(viewer: napari.Viewer, dock: Any) -> None:
@@ -137,7 +137,7 @@ def explained(viewer: napari.Viewer, dock: Any) -> None:
     last = dock.session.active.turns[-1].id
     dock.reading.transcript.cards[last].evidence.pictures.actions()[1].trigger()
     wait_until(lambda: dock.session.turn(last).evidence is not None)
-    picture(viewer, "ask-evidence")
+    picture(viewer, dock, "ask-evidence")
 
 
 def ask(dock: Any, question: str) -> None:
@@ -146,6 +146,7 @@ def ask(dock: Any, question: str) -> None:
     dock.box.write(question)
     dock.ask()
     wait_until(lambda: len(dock.session.active.turns) > before and not dock.session.pending)
+    wait_until(lambda: not dock.run.cancel.isEnabled())
     settle()
     print(f"{question}\n  {dock.session.active.turns[-1].answer.text}")
 
@@ -183,8 +184,10 @@ def install_model(folder: Path) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
 
 
-def picture(viewer: napari.Viewer, name: str) -> None:
-    """Let the window draw, and keep a picture of it."""
+def picture(viewer: napari.Viewer, dock: Any, name: str) -> None:
+    """Let the window draw, and save a picture of it."""
+    settle()
+    hide_times(dock)
     settle()
     viewer.screenshot(OUT / f"{name}.png", canvas_only=False, flash=False)
 

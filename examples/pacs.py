@@ -73,8 +73,8 @@ def show(url: str) -> None:
     search(dock)
     study = dock.tree.topLevelItem(0)
     study.setExpanded(True)
-    wait_until(lambda: study.childCount() == 4 and not dock.work.busy)
-    report = next(study.child(i) for i in range(4) if study.child(i).text(3) == "SR")
+    wait_until(lambda: study.childCount() == 5 and not dock.work.busy)
+    report = next(study.child(i) for i in range(5) if study.child(i).text(3) == "SR")
     dock.tree.setCurrentItem(report)
     dock.load.click()
     wait_until(lambda: "ventricle" in dock.status.text())
@@ -83,10 +83,18 @@ def show(url: str) -> None:
     viewer.dims.point = tuple(session.volume.grid.to_world(VENTRICLE))
     show_plane(viewer, Plane.AXIAL)
     wait_until(lambda: not study.child(0).icon(0).isNull())
-    settle(6)  # the notice that it was sent fades
+    hide_notifications()
+    settle()
     viewer.screenshot(OUT / "pacs.png", canvas_only=False, flash=False)
     segment.close_dock()
     viewer.close()
+
+
+def hide_notifications() -> None:
+    """Hide the notifications of napari that cover a part of the viewer."""
+    for widget in QApplication.allWidgets():
+        if type(widget).__name__ == "NapariQtNotification":
+            widget.hide()
 
 
 def search(dock: object) -> None:

@@ -45,6 +45,8 @@ PYTHON_PAGES = {
 
 COMMON_OPTIONS = ("quiet", "verbose", "log", "help", "install_completion", "show_completion")
 GENERATED = re.compile(rf"(\]\(){re.escape(SITE_URL)}([^)#\s]+)/((?:#[^)\s]*)?\))")
+PICTURE = re.compile(r"!\[([^\]]*)\]\((?:https:[^)\s]*/)?images/([\w.-]+)\)")
+SHARED_ENTRY = re.compile(r"^((?:\*{0,2}\w+, )+\*{0,2}\w+)\n((?: +\S.*\n|\n(?= ))+)", re.MULTILINE)
 LINK = re.compile(r"(\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?(\))")
 
 
@@ -149,12 +151,18 @@ def systems_page() -> str:
 
 
 def gallery_page() -> str:
-    """All pictures of ``docs/images`` with the text and the page that they belong to."""
+    """All pictures of ``docs/images`` with the text and the page that they belong to.
+
+    Raises
+    ------
+    KeyError
+        If no page shows a picture.
+    """
     parts = ["# Gallery", "Made by `make pictures`. Choose a picture to read its page."]
     captions = picture_captions()
     for picture in sorted(p for p in (DOCS / "images").iterdir() if p.suffix in PICTURES):
         name = f"images/{picture.name}"
-        caption, page = captions.get(picture.name, (picture.stem.replace("-", " "), name))
+        caption, page = captions[picture.name]
         parts += [f"## {caption}", f"[![{caption}]({name}){{ loading=lazy }}]({page})"]
     return "\n\n".join(parts)
 
@@ -180,10 +188,21 @@ def notebook_pages() -> dict[str, str]:
 def picture_captions() -> dict[str, tuple[str, str]]:
     """Alternative text of each picture, and the page that shows it first, by file name."""
     captions: dict[str, tuple[str, str]] = {}
-    for page in sorted(DOCS.glob("*.md")):
-        for text, name in re.findall(r"!\[([^\]]*)\]\(images/([\w.-]+)\)", page.read_text("utf-8")):
-            captions.setdefault(name, (" ".join(text.split()), page.name))
+    for page in (*sorted(DOCS.glob("*.md")), ROOT / "README.md"):
+        for text, name in PICTURE.findall(page.read_text("utf-8")):
+            captions.setdefault(name, (" ".join(text.split()), OUTSIDE.get(page.name, page.name)))
     return captions
+
+
+def separate_parameters(docstring: str) -> str:
+    """A numpydoc text with an entry for each of several parameters that share one.
+
+    The site's generator takes type and default value of the first one for all of them.
+    """
+    return SHARED_ENTRY.sub(
+        lambda match: "".join(f"{name}\n{match[2]}" for name in match[1].split(", ")),
+        f"{docstring.rstrip()}\n",
+    )
 
 
 def escaped(text: str) -> str:

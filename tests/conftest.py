@@ -115,7 +115,7 @@ def home(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def reported(monkeypatch):
-    """What the user is told, errors too."""
+    """The messages shown to the user, errors included."""
     reported = []
     for name in ("show_info", "show_warning", "show_error"):
         monkeypatch.setattr(f"napari.utils.notifications.{name}", reported.append)

@@ -131,6 +131,15 @@ def imported_at_module_level(path: Path) -> set[str]:
     return names
 
 
+def test_qt_is_imported_through_qtpy_and_tested_with_both_bindings() -> None:
+    """PyQt6 and PySide6 differ in what they export; the package runs with either."""
+    bindings = re.compile(r"^\s*(?:from|import) (?:PyQt|PySide|shiboken|sip)", re.MULTILINE)
+    files = [path for folder in CODE for path in folder.rglob("*.py")]
+    assert not [path for path in files if bindings.search(path.read_text("utf-8"))]
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text("utf-8")
+    assert {"pyqt6", "pyside6"} <= set(re.findall(r"qt: (\w+)", workflow))
+
+
 def test_no_process_of_the_tests_opens_windows_and_imports_torch() -> None:
     files = sorted((ROOT / "tests").rglob("*.py"))
     imports = {".".join(p.relative_to(ROOT).with_suffix("").parts): p for p in files}

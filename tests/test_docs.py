@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+import runpy
 import shlex
 import textwrap
 from pathlib import Path
@@ -67,3 +68,31 @@ def test_python_of_a_page_can_be_parsed_and_uses_public_names_that_exist(page):
         ast.parse(textwrap.dedent(block))
         for name in re.findall(r"\bnmv\.(\w+)", block):
             assert name in nmv.__all__, name
+
+
+def test_the_page_of_the_command_line_lists_every_command():
+    page = (DOCS / "command-line.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert set(listed) == set(typer.main.get_command(app).commands)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_state_and_show(page):
+    """The verbs of saying are left to people."""
+    assert not re.findall(r"\b(?:told|tells?|said)\b", page.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("page", "leaves"),
+    [
+        ("evaluate.md", "heads/labels/head2.nii.gz"),
+        ("checks.md", "home/calibration/server-http_127.0.0.1_8000_v1_my_model.json"),
+    ],
+)
+def test_the_first_python_of_a_page_runs(page, leaves, tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_MEDVLM_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    block = re.search(r"```python\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
+    Path("page.py").write_text(textwrap.dedent(block[1].rstrip(" ")), "utf-8")
+    runpy.run_path("page.py")
+    assert Path(leaves).exists(), [str(path) for path in tmp_path.rglob("*.json")]

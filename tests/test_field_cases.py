@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAST_SHOWN = {"window": 53, "security": 34}
+LEAST_SHOWN = {"window": 74, "security": 34}
 """Cases with tests by kind; a number may only rise."""
 
 

@@ -117,6 +117,36 @@ def test_the_gallery_shows_every_picture(generated: dict[str, str]) -> None:
         assert f"(images/{picture.name})" in generated["gallery.md"]
 
 
+def test_blocks_in_lists_have_the_indent_that_markdown_needs(generated: dict[str, str]) -> None:
+    """A block of fewer than four blanks ends its list, and the next item is number 1 again."""
+    wrong = []
+    for page, text in {**STORED, **generated}.items():
+        outside = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+        wrong += [f"{page}: {block}" for block in re.findall(r"\n\n {1,3}(\S.*)", outside)]
+    assert not wrong
+
+
+def test_each_parameter_of_a_shared_entry_has_an_entry_in_the_reference() -> None:
+    text = "Act.\n\nParameters\n----------\na, *b\n    Both,\n\n    twice.\nc\n    It.\n"
+    entry = "    Both,\n\n    twice.\n"
+    start = "Act.\n\nParameters\n----------\n"
+    assert SITE["separate_parameters"](text) == f"{start}a\n{entry}*b\n{entry}c\n    It.\n"
+    assert SITE["separate_parameters"]("Words, words\n\nMore.") == "Words, words\n\nMore.\n"
+
+
+def test_every_picture_is_made_by_a_program() -> None:
+    programs = [*(ROOT / "examples").glob("*.py"), ROOT / "benchmarks" / "lesion_pictures.py"]
+    sources = "".join(path.read_text("utf-8") for path in programs)
+    for picture in (p.stem for p in (DOCS / "images").iterdir() if p.stem != "axial"):
+        several = picture.split("-")[0] + "-{"  # a name for each plane, model or case
+        assert f'"{picture}' in sources or several in sources, picture
+
+
+def test_the_readme_installs_before_it_builds() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert readme.index("pip install") < readme.index("make demo")
+
+
 def test_the_page_of_file_formats_names_every_ending() -> None:
     from napari_medvlm.io.medical_images import MEDICAL
     from napari_medvlm.io.raster_images import PICTURES, TIFFS

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ["id", "name", "tier", "task", "status", "evidence", "missing"]
 STATUSES = {"works", "seam", "part", "gap"}
-LEAST_WORKS = {"M": 20, "S": 20, "P": 10}
+LEAST_WORKS = {"M": 21, "S": 21, "P": 10}
 """Systems that work by tier; a number may only rise."""
 
 

@@ -214,6 +214,11 @@ class Backend(ABC):
         return ()
 
     @classmethod
+    def takes_report(cls, model: str | None) -> bool:
+        """Whether a model sees the text of a report with the image, without loading it."""
+        return False
+
+    @classmethod
     def tools_unsupported_reason(cls, model: str | None) -> str:
         """Reason why a model cannot call tools, without loading it; empty if it can.
 

@@ -114,6 +114,11 @@ def channels(name: str, model: str | None) -> tuple[str, ...]:
     return _class(name).channels(model)
 
 
+def takes_report(name: str, model: str | None) -> bool:
+    """Whether a backend's model sees the text of a report, too; raises as `info` does."""
+    return _class(name).takes_report(model)
+
+
 def supports_all_structures(name: str) -> bool:
     """Return whether a backend can segment all structures at once; raises as `info` does."""
     return _class(name).supports_all_structures

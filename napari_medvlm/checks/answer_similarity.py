@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.iou import region_iou
 from napari_medvlm.data.region import Region
+from napari_medvlm.language.token_overlap import token_f1
 
 SAME_WORDS = 0.6
 """Token F1 from which two free texts count as the same answer."""
 SAME_LOCATION = 0.5
 """Intersection over union from which two regions count as the same."""
-_WORD = re.compile(r"\w+")
-_SMALL = frozenset(("a", "an", "the", "is", "are", "of", "in", "on", "there", "it", "and"))
+_SMALL = frozenset(("is", "are", "of", "in", "on", "there", "it", "and"))
+"""Words that do not count when free texts are compared; articles never do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,24 +48,11 @@ class CheckedAnswer:
         return words if len(words) <= 80 else words[:79] + "…"
 
 
-def token_f1(a: str, b: str) -> float:
-    """Harmonic mean of precision and recall of the words that two texts share, 0 to 1.
-
-    Case, articles and a few small words do not count.
-    """
-    first, second = (
-        Counter(w for w in _WORD.findall(text.casefold()) if w not in _SMALL) for text in (a, b)
-    )
-    shared = (first & second).total()
-    total = first.total() + second.total()
-    return 2 * shared / total if total else 1.0
-
-
 def same_answer(a: CheckedAnswer, b: CheckedAnswer) -> bool:
     """Whether two answers are equal or, if free text, have a token F1 of `SAME_WORDS`."""
     if a.group or b.group:
         return a.group == b.group
-    return token_f1(a.text, b.text) >= SAME_WORDS
+    return token_f1(a.text, b.text, _SMALL) >= SAME_WORDS
 
 
 def region_overlap(a: Sequence[Region], b: Sequence[Region], grid: Grid) -> float:

@@ -17,6 +17,7 @@ from napari_medvlm.cli import (
     models,
     precompute,
     register,
+    replay,
     segment,
 )
 from napari_medvlm.cli.app import EXIT_STATUSES, App
@@ -51,7 +52,7 @@ def main(
 
 
 COMMANDS = (
-    segment.segment, segment.replay, precompute.prepare,
+    segment.segment, replay.replay, precompute.prepare,
     measure.measure, follow.follow, register.register, deidentify.deidentify,
     ground, ask, classify,
     backends.backends, cases.cases,

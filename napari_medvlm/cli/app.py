@@ -90,10 +90,17 @@ class App(typer.Typer):
         register = super().command(*args, **kwargs)
 
         def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
-            register(with_common_options(function))
+            run = with_common_options(function)
+            run.__doc__ = without_line_breaks(inspect.getdoc(function) or "")
+            register(run)
             return function
 
         return decorated
+
+
+def without_line_breaks(text: str) -> str:
+    """The paragraphs of a text in one line each, which help breaks at the terminal's width."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def with_common_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,8 +16,8 @@ Channels = Annotated[
     list[str],
     typer.Option(
         "--channel",
-        help="An image of a model that takes several, as NAME=FILE such as FLAIR=flair.nii.gz; "
-        "once for each channel of the model.",
+        help="Input channel of a model of several images, as NAME=FILE, such as "
+        "FLAIR=flair.nii.gz; repeat for each channel.",
     ),
 ]
 Resample = Annotated[

@@ -62,7 +62,7 @@ def segment(  # noqa: PLR0913  # one for each option
         PromptKind, typer.Option("--first-prompt", help="Type of the first prompt.")
     ] = PromptKind.POINT,
     next_prompt: Annotated[
-        PromptKind, typer.Option("--next-prompt", help="Type of the prompts after it.")
+        PromptKind, typer.Option("--next-prompt", help="Type of the following prompts.")
     ] = PromptKind.POINT,
     jitter_mm: Annotated[
         float, typer.Option(min=0, help="Click jitter, standard deviation in mm.")
@@ -81,7 +81,7 @@ def segment(  # noqa: PLR0913  # one for each option
     """Segment all cases with simulated prompts, and write tables and a report.
 
     Writes report.html, results (CSV, Parquet) and summary (JSON, CSV, LaTeX) to --out. Run the same
-    command again to resume an interrupted run.
+    command again to resume an interrupted run, or with more --interactions to extend one.
     """
     with progress_bar(out) as progress:
         from napari_medvlm.evaluation.segment.evaluate import DataSet, evaluate

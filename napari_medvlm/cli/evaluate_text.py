@@ -24,8 +24,8 @@ ChannelPatterns = Annotated[
     list[str],
     typer.Option(
         "--channel",
-        help="Masks, for a model of several images: NAME=PATTERN for each channel, such as "
-        "FLAIR={case}_0003.nii.gz.",
+        help="Masks: input channel of a model of several images, as NAME=PATTERN, such as "
+        "FLAIR={case}_0003.nii.gz; repeat for each channel.",
     ),
 ]
 RayAddress = Annotated[

@@ -44,14 +44,16 @@ Accept = Annotated[
     bool, typer.Option("--accept", help="Segment the proposed points with the backend.")
 ]
 OtherPatient = Annotated[
-    bool, typer.Option("--other-patient", help="Go on if the Patient IDs differ.")
+    bool, typer.Option("--other-patient", help="Continue if the Patient IDs differ.")
 ]
 NoBacktest = Annotated[
     bool, typer.Option("--no-backtest", help="Do not measure the reliability of changes.")
 ]
 MasksOut = Annotated[
     Path | None,
-    typer.Option(help="Write the lesions of the current image to this file, see segment."),
+    typer.Option(
+        help="Write the lesions of the current image to this file; formats as of segment --out."
+    ),
 ]
 Reports = Annotated[
     Path | None,
@@ -85,8 +87,8 @@ def follow(  # noqa: PLR0913  # one for each option
     device: Device = "cpu",
     series: Series = None,
     frame: Frame = None,
-    prior_series: Annotated[str | None, typer.Option(help="As --series, of the prior.")] = None,
-    prior_frame: Annotated[int | None, typer.Option(help="As --frame, of the prior.")] = None,
+    prior_series: Annotated[str | None, typer.Option(help="As --series, for the prior.")] = None,
+    prior_frame: Annotated[int | None, typer.Option(help="As --frame, for the prior.")] = None,
     gaps: AtGaps = Gaps.REFUSE,
     as_json: AsJson = False,
 ) -> None:

@@ -91,7 +91,7 @@ def download(
 def verify(
     name: Name,
     files_only: Annotated[
-        bool, typer.Option("--files-only", help="Check the files only, and run nothing.")
+        bool, typer.Option("--files-only", help="Check the files only; do not run the model.")
     ] = False,
     device: Annotated[str, typer.Option(help="Device to run on, such as cuda.")] = "cpu",
     as_json: AsJson = False,
@@ -172,10 +172,10 @@ def convert(
         str, typer.Option(help="Name of the converted model; default: name of its folder.")
     ] = "",
     image_size: Annotated[
-        int, typer.Option(help="Side of the images in pixels, where no file states it (SAM 2).")
+        int, typer.Option(help="Image size in pixels, if no file states it (SAM 2).")
     ] = 0,
     architecture: Annotated[
-        str, typer.Option(help="Architecture of open_clip, where no file states it.")
+        str, typer.Option(help="open_clip architecture, if no file states it.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:

@@ -40,11 +40,13 @@ def register(  # noqa: PLR0913  # one for each option
         Path | None, typer.Option(help="Use this DICOM Spatial Registration.")
     ] = None,
     other_patient: Annotated[
-        bool, typer.Option("--other-patient", help="Go on if the Patient IDs differ.")
+        bool, typer.Option("--other-patient", help="Continue if the Patient IDs differ.")
     ] = False,
     ignore_frame: Annotated[
         bool,
-        typer.Option("--ignore-frame", help="Register also within one frame of reference."),
+        typer.Option(
+            "--ignore-frame", help="Register even if both images have the same frame of reference."
+        ),
     ] = False,
     out: Annotated[
         Path | None,
@@ -52,8 +54,8 @@ def register(  # noqa: PLR0913  # one for each option
     ] = None,
     series: Series = None,
     frame: Frame = None,
-    prior_series: Annotated[str | None, typer.Option(help="As --series, of the prior.")] = None,
-    prior_frame: Annotated[int | None, typer.Option(help="As --frame, of the prior.")] = None,
+    prior_series: Annotated[str | None, typer.Option(help="As --series, for the prior.")] = None,
+    prior_frame: Annotated[int | None, typer.Option(help="As --frame, for the prior.")] = None,
     gaps: AtGaps = Gaps.REFUSE,
     as_json: AsJson = False,
 ) -> None:
@@ -86,14 +88,17 @@ def register(  # noqa: PLR0913  # one for each option
 
 Prior = Annotated[
     Path | None,
-    typer.Option(help="Earlier image of the same patient, whose slices at the same places go too."),
+    typer.Option(
+        help="Earlier image of the same patient; its slices at the same positions are sent too."
+    ),
 ]
-PriorKind = Annotated[Kind, typer.Option(help="Transform by which --prior is registered to IMAGE.")]
+PriorKind = Annotated[Kind, typer.Option(help="Transform that registers --prior to IMAGE.")]
 SamePositions = Annotated[
-    bool, typer.Option("--same-positions", help="Take the positions of --prior as they are.")
+    bool,
+    typer.Option("--same-positions", help="Use the positions of --prior without registration."),
 ]
 OtherPatient = Annotated[
-    bool, typer.Option("--other-patient", help="Go on if the Patient IDs of --prior differ.")
+    bool, typer.Option("--other-patient", help="Continue if the Patient IDs of --prior differ.")
 ]
 
 

@@ -44,6 +44,20 @@ class Scope:
         """One slice only."""
         return cls(axis, index, index + 1)
 
+    @classmethod
+    def near(
+        cls,
+        ref: SliceRef,
+        reach_mm: float,
+        grid: Grid,
+        slice_step_mm: float = 0.0,
+        coarse_to_fine: bool = False,
+    ) -> Scope:
+        """The slices up to a distance to either side of one."""
+        reach = round(reach_mm / grid.spacing[ref.axis])
+        start, stop = max(ref.index - reach, 0), ref.index + reach + 1
+        return cls(ref.axis, start, stop, slice_step_mm, coarse_to_fine)
+
     def slices(self, grid: Grid) -> tuple[SliceRef, ...]:
         """The slices to look at, centred in the range.
 
@@ -134,6 +148,9 @@ class GroundQuery:
     is_sequence
         Whether the slices of the scope are shown together as one question, by a backend that can
         (`BackendInfo.takes_sequences`); then `prompts` are whole questions.
+    report
+        The text of the report of this examination, for a model that takes one, see
+        `Backend.takes_report`.
     """
 
     phrases: tuple[str, ...]
@@ -144,6 +161,7 @@ class GroundQuery:
     descriptions: Mapping[str, str] = field(default_factory=dict)
     channels: tuple[Channel, ...] = ()
     is_sequence: bool = False
+    report: str = ""
 
     def prompt_of(self, phrase: str) -> str:
         """What to send to a model for a phrase."""

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,9 @@ BoolArray = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """A region of a volume, cut to its bounding box so that it travels and is kept cheaply.
+    """A region of a volume, cut to its bounding box so that it is cheap to send and to store.
+
+    An unpickled or packed mask unpacks its voxels when `crop` is first read.
 
     Parameters
     ----------
@@ -96,16 +98,22 @@ class Mask:
     @property
     def slices(self) -> tuple[slice, slice, slice]:
         """The box of the crop in the volume."""
-        z, y, x = (slice(a, a + n) for a, n in zip(self.start, self.crop.shape, strict=True))
+        z, y, x = (slice(a, a + n) for a, n in zip(self.start, self.crop_shape, strict=True))
         return z, y, x
 
     @property
     def stop(self) -> Index:
         """Index ``(z, y, x)`` just past the crop."""
-        z, y, x = (a + n for a, n in zip(self.start, self.crop.shape, strict=True))
+        z, y, x = (a + n for a, n in zip(self.start, self.crop_shape, strict=True))
         return z, y, x
 
-    @property
+    @cached_property
+    def crop_shape(self) -> Index:
+        """Shape ``(z, y, x)`` of the crop."""
+        z, y, x = self.crop.shape
+        return z, y, x
+
+    @cached_property
     def voxels(self) -> int:
         """How many voxels are inside."""
         return int(np.count_nonzero(self.crop))
@@ -129,7 +137,7 @@ class Mask:
 
     def union(self, other: Mask) -> Mask:
         """What is inside this mask or the other."""
-        filled = [mask for mask in (self, other) if mask.crop.size]
+        filled = [mask for mask in (self, other) if 0 not in mask.crop_shape]
         if not filled:
             return self
         low = np.min([mask.start for mask in filled], axis=0)
@@ -163,7 +171,7 @@ class Mask:
     @property
     def digest(self) -> str:
         """Hexadecimal BLAKE2 hash of what is inside: equal for equal masks."""
-        geometry = repr((self.start, self.crop.shape, self.shape)).encode()
+        geometry = repr((self.start, self.crop_shape, self.shape)).encode()
         digest = hashlib.blake2b(geometry, digest_size=16)
         digest.update(self.packed.tobytes())
         return digest.hexdigest()
@@ -173,13 +181,29 @@ class Mask:
         """``(N,)``: the crop's voxels one after the other, eight a byte."""
         return np.packbits(self.crop)
 
+    def packed_copy(self) -> Self:
+        """The same mask without `others`, its voxels packed until they are read."""
+        copy = object.__new__(type(self))
+        copy.__setstate__(self.__getstate__() | {"others": {}})
+        return copy
+
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: the voxels packed, which takes less time than sending them."""
-        packed = self.packed
-        return {**self.__dict__, "crop": self.crop.shape, "packed": packed}
+        derived = {"packed": self.packed, "crop_shape": self.crop_shape, "voxels": self.voxels}
+        fields = {name: value for name, value in self.__dict__.items() if name != "crop"}
+        return fields | derived
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state | {"crop": unpacked(state["packed"], state["crop"])})
+        self.__dict__.update(state)
+
+    if not TYPE_CHECKING:  # else every name would pass for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Unpack `crop`, the only attribute that may be missing."""
+            if name != "crop" or "packed" not in self.__dict__:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            crop = self.__dict__["crop"] = unpacked(self.packed, self.crop_shape)
+            return crop
 
 
 def unpacked(packed: NDArray[np.uint8], shape: Index) -> BoolArray:

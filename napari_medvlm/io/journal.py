@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -14,8 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from napari_medvlm.data.atomic_write import temporary_path
 from napari_medvlm.data.errors import CannotSave, SessionFileError
+from napari_medvlm.io.append import append_whole, cut_end, cut_torn_line, replace_first_line, sync
 from napari_medvlm.io.journal_files import (
     Task,
     journal_folder,
@@ -48,6 +46,12 @@ logger = logging.getLogger(__name__)
 
 RETRY_S = 10.0
 """Interval at which records that could not be written are tried again, in seconds."""
+WAIT_S = 0.1
+"""Longest wait of `Journal.write` for a record to be in the file, in seconds."""
+LATE_S = 3.0
+"""A record that is not in the file after so many seconds is reported."""
+CLOSE_S = 10.0
+"""Longest wait for each thread on closing, in seconds; `WAIT_S` if the disk does not respond."""
 IN_USE = "The session is open in another window: this window continues a copy of it."
 CHANGED = "The session was continued in another window: this window continues a copy of it."
 
@@ -59,13 +63,15 @@ def notices_of(ledger: Ledger, journal: Journal | None) -> tuple[str, ...]:
 
 
 class Journal:
-    """Appends records to a file, and forces them onto the disk on a thread of its own.
+    """Appends records to a file and forces them onto the disk, on two threads of its own.
 
     A record is in the file, as the operating system sees it, when `write` returns: a process that
-    is killed then loses nothing. The thread calls fsync, which can take long. The file begins with
-    the first record, so that only looking at an image leaves nothing behind. Records that cannot
-    be written are tried again with the next one, every `RETRY_S` seconds, and on closing. While it
-    is open no other window writes to the file.
+    is killed then loses nothing. Only where the disk does not respond, as one of a network may,
+    `write` returns after `WAIT_S`, and the window goes on; after `LATE_S` that is reported. The
+    second thread calls fsync, which can take long. The file begins with the first record, so that
+    only looking at an image leaves nothing behind. Records that cannot be written are tried again
+    with the next one, every `RETRY_S` seconds, and on closing. While it is open no other window
+    writes to the file.
 
     Parameters
     ----------
@@ -75,8 +81,8 @@ class Journal:
     ledger
         What the records belong to; what it holds already is written first if the file is new.
     on_failure
-        Called on the journal's thread when writing begins to fail, and again if records could not
-        be written on closing.
+        Called on a thread of the journal when writing begins to fail, and again if records could
+        not be written on closing.
 
     Attributes
     ----------
@@ -100,45 +106,60 @@ class Journal:
         self._waiting = b""
         self._unsynced = b""
         self._sync_failed = False
-        self._guard = threading.Lock()
+        self._state = threading.Condition()
+        self._requested = self._appended = self._synced = 0
+        self._appending_since_s: float | None = None
+        self._watch: threading.Timer | None = None
+        self._closing = False
+        self._is_used = False
         self._lock = FileLock(lock_path(path), thread_local=False)
         if not (os.path.exists(path) and self._continue(ledger)):
             self._begin(ledger)
-        self._queue: queue.SimpleQueue[threading.Event | bool] = queue.SimpleQueue()
-        self._thread = self._started()
+        self._appender = self._started(self._run_appending)
+        self._syncer = self._started(self._run_syncing)
 
     def write(self, record: Record) -> None:
         """Append a record to the file; does not wait until it is on the disk."""
-        with self._guard:
+        with self._state:
+            self._is_used = True
             try:
                 self._waiting += self._line(record)
             except Exception as error:  # noqa: BLE001  # whatever a backend put into a record
                 logger.warning("A record cannot be written: %s", for_log(error))
                 self._report("a record cannot be encoded")
-            else:
-                self._append()
-            if not self._thread.is_alive():
+            if not self._is_alive():
                 self._report("its thread ended")
-                self._thread = self._started()
-        self._queue.put(True)
+            self._revive()
+            self._request()
+            is_late = self._is_hung() or not self._wait_for_append(WAIT_S)
+            if is_late and self._watch is None:
+                self._watch = threading.Timer(LATE_S, self._report_late, (self._requested,))
+                self._watch.daemon = True
+                self._watch.start()
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until all records so far are on the disk; whether they are."""
-        written = threading.Event()
-        self._queue.put(written)
-        deadline = time.monotonic() + timeout_s
-        while not written.wait(0.05):
-            if time.monotonic() > deadline or not self._thread.is_alive():
-                return False
-        return not self._failing
+        with self._state:
+            wanted = self._request()
+            deadline = time.monotonic() + timeout_s
+            while self._synced < wanted:
+                if time.monotonic() > deadline or not self._is_alive():
+                    return False
+                self._state.wait(0.05)
+            return not self._failing
 
     def close(self) -> None:
-        """Write what is left, end the thread and let other windows have the file."""
-        if not self._thread.is_alive():
-            self._thread = self._started()
-        self._queue.put(False)
-        self._thread.join(timeout=10.0)
-        if self._lock.is_locked:
+        """Write what is left, end the threads and let other windows have the file."""
+        with self._state:
+            self._closing = True
+            self._revive()
+            self._request()
+            timeout_s = WAIT_S if self._is_hung() else CLOSE_S
+        self._appender.join(timeout_s)
+        self._syncer.join(timeout_s)
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._lock.is_locked and not self._appender.is_alive():
             self._lock.release()
             with contextlib.suppress(OSError):
                 lock_path(self.path).unlink(missing_ok=True)
@@ -166,7 +187,7 @@ class Journal:
             number = len(read_lines(content))
             if not _begins_with(ledger.records, stored):
                 raise SessionFileError(CHANGED)
-            _cut_torn_line(self.path)
+            cut_torn_line(self.path)
         except (OSError, SessionFileError):
             self.notice = CHANGED
             self._lock.release()
@@ -180,47 +201,144 @@ class Journal:
         make_private(self.path)
         return True
 
-    def _started(self) -> threading.Thread:
-        thread = threading.Thread(target=self._run, name="medvlm-journal", daemon=True)
+    def _started(self, run: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=run, name="medvlm-journal", daemon=True)
         thread.start()
         return thread
 
-    def _run(self) -> None:
-        """Force what was written onto the disk, until the queue has `False`."""
-        while (item := self._next()) is not False:
-            if isinstance(item, threading.Event):
-                item.set()
-            else:
-                self._sync()
-        if self._failing and (self._waiting or self._unsynced):
-            self._failing = False  # so that it is reported again
-            self._sync()
+    def _is_alive(self) -> bool:
+        return self._appender.is_alive() and self._syncer.is_alive()
 
-    def _next(self) -> threading.Event | bool:
-        """The next item of the queue; what could not be written is tried again meanwhile."""
-        while True:
-            try:
-                return self._queue.get(timeout=RETRY_S if self._failing else None)
-            except queue.Empty:
-                self._sync()
+    def _revive(self) -> None:
+        """Replace threads that ended; the state is held."""
+        if not self._appender.is_alive():
+            self._appending_since_s = None
+            self._appender = self._started(self._run_appending)
+        if not self._syncer.is_alive():
+            self._syncer = self._started(self._run_syncing)
+
+    def _request(self) -> int:
+        """Have what waits appended and forced onto the disk; the number of the request."""
+        self._requested += 1
+        self._state.notify_all()
+        return self._requested
+
+    def _wait_for_append(self, timeout_s: float) -> bool:
+        wanted = self._requested
+        return self._state.wait_for(lambda: self._appended >= wanted, timeout_s)
+
+    def _is_hung(self) -> bool:
+        """Whether an append has taken longer than a caller waits for it."""
+        since_s = self._appending_since_s
+        return since_s is not None and time.monotonic() - since_s > WAIT_S
+
+    def _report_late(self, wanted: int) -> None:
+        """Report that the disk does not respond, if it still does not."""
+        with self._state:
+            self._watch = None
+            if self._appended < wanted:
+                self._report("the disk does not respond")
+            failure = self._taken_failure()
+        self._deliver(failure)
+
+    def _run_appending(self) -> None:
+        """Append what was requested; what could not be written is tried again meanwhile."""
+        is_last = False
+        while not is_last:
+            with self._state:
+                while self._appended >= self._requested:
+                    if not self._state.wait(RETRY_S) and self._failing:
+                        self._requested += 1
+                wanted, is_last = self._requested, self._closing
+                if is_last and (self._waiting or self._unsynced):
+                    self._failing = False  # so that it is reported again
+                self._appending_since_s = time.monotonic()
+            self._append()
+            with self._state:
+                self._appending_since_s = None
+                self._appended = wanted
+                self._state.notify_all()
+                failure = self._taken_failure()
+            self._deliver(failure)
+
+    def _run_syncing(self) -> None:
+        """Force what was appended onto the disk."""
+        is_last = False
+        while not is_last:
+            with self._state:
+                self._state.wait_for(lambda: self._synced < self._appended)
+                wanted = self._appended
+            self._sync()
+            with self._state:
+                self._synced = wanted
+                is_last = self._closing and wanted == self._requested
+                self._state.notify_all()
+                failure = self._taken_failure()
+            self._deliver(failure)
+
+    def _append(self) -> None:
+        """Append the waiting lines to the file; after a failed fsync also those before them."""
+        with self._state:
+            if not self._is_used or not (self._waiting or self._sync_failed):
+                return
+        try:
+            self._claim()
+            self._cut_unsynced()
+            with self._state:
+                waiting = self._waiting
+            self._append_lines(waiting)
+        except (OSError, Timeout) as error:
+            logger.warning("The journal cannot be written: %s", type(error).__name__)
+            with self._state:
+                self._report(getattr(error, "strerror", None) or "the file is in use")
+            return
+        with self._state:
+            self._waiting = self._waiting.removeprefix(waiting)
+            self._unsynced += waiting
+
+    def _claim(self) -> None:
+        """Keep other windows from the file."""
+        if not os.path.exists(self.path):
+            private_folder(self.path.parent)
+        if not self._lock.is_locked:
+            self._lock.acquire(timeout=0)
+
+    def _cut_unsynced(self) -> None:
+        """After a failed fsync cut off what may not be on the disk, to append it again."""
+        with self._state:
+            size = len(self._unsynced) if self._sync_failed else 0
+        if not size:
+            return
+        cut_end(self.path, size)
+        with self._state:
+            self._waiting, self._unsynced = self._unsynced + self._waiting, b""
+            self._sync_failed = False
+
+    def _append_lines(self, lines: bytes) -> None:
+        if self._needed_version > self._version:
+            # An older program then refuses the journal: it would count records that it lacks as
+            # damaged.
+            replace_first_line(self.path, self._header)
+            self._version = VERSION
+        append_whole(self.path, lines)
+        if self._order_ns > time.time_ns():  # the clock was set back
+            with contextlib.suppress(OSError):
+                os.utime(self.path, ns=(self._order_ns, self._order_ns))
 
     def _sync(self) -> None:
-        """Append what could not be written, force the file onto the disk, report a failure."""
-        with self._guard:
-            if self._waiting or self._sync_failed:
-                self._append()
-            written = self._unsynced
-        reason = _sync_file(self.path) if written else ""
-        with self._guard:
+        """Force what was appended onto the disk; a failure is reported."""
+        with self._state:
+            written = b"" if self._sync_failed else self._unsynced
+        if not written:
+            return
+        reason = sync(self.path)
+        with self._state:
             if reason:
                 self._sync_failed = True
                 self._report(reason)
-            elif written:  # no two lines are equal: their numbers differ
+            else:  # no two lines are equal: their numbers differ
                 self._unsynced = self._unsynced.removeprefix(written)
                 self._failing = self._failing and bool(self._waiting)
-            failure, self._failure = self._failure, None
-        if failure is not None:
-            self._deliver(failure)
 
     def _line(self, record: Record) -> bytes:
         line = line_of(json_of(record), self._number)
@@ -228,34 +346,8 @@ class Journal:
         self._needed_version = max(self._needed_version, needed_version(record))
         return line
 
-    def _append(self) -> None:
-        """Append the waiting lines to the file; the guard is held."""
-        try:
-            if not os.path.exists(self.path):
-                private_folder(self.path.parent)
-            if not self._lock.is_locked:
-                self._lock.acquire(timeout=0)
-            if self._sync_failed:
-                _cut_end(self.path, len(self._unsynced))
-                self._waiting, self._unsynced = self._unsynced + self._waiting, b""
-                self._sync_failed = False
-            if self._needed_version > self._version:
-                _replace_header(self.path, self._header)
-                self._version = VERSION
-                self._unsynced = b""
-            _append_whole(self.path, self._waiting)
-        except (OSError, Timeout) as error:
-            logger.warning("The journal cannot be written: %s", type(error).__name__)
-            self._report(getattr(error, "strerror", None) or "the file is in use")
-            return
-        self._unsynced += self._waiting
-        self._waiting = b""
-        if self._order_ns > time.time_ns():  # the clock was set back
-            with contextlib.suppress(OSError):
-                os.utime(self.path, ns=(self._order_ns, self._order_ns))
-
     def _report(self, reason: str) -> None:
-        """Have the thread report a failure once, until writing succeeds again."""
+        """Have a thread report a failure once, until writing succeeds again."""
         if self._failing:
             return
         self._failing = True
@@ -265,7 +357,14 @@ class Journal:
             "The window still has all prompts.",
         )
 
-    def _deliver(self, failure: CannotSave) -> None:
+    def _taken_failure(self) -> CannotSave | None:
+        """The failure to be reported now, if there is one; the state is held."""
+        failure, self._failure = self._failure, None
+        return failure
+
+    def _deliver(self, failure: CannotSave | None) -> None:
+        if failure is None:
+            return
         try:
             self._on_failure(failure)
         except Exception as error:  # noqa: BLE001  # of a listener; the thread goes on
@@ -281,54 +380,3 @@ def _begins_with(records: tuple[Record, ...], stored: tuple[Record, ...]) -> boo
     """Whether the stored records are the first of the records; NaN equals NaN."""
     first = records[: len(stored)]
     return first == stored or [json_of(r) for r in first] == [json_of(r) for r in stored]
-
-
-def _append_whole(path: Path, data: bytes) -> None:
-    """Append all of the data or, if that fails, nothing; a new file is private."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-    with open(os.open(path, flags, 0o600), "ab", buffering=0) as file:
-        end = file.seek(0, os.SEEK_END)
-        try:
-            if file.write(data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError:
-            file.truncate(end)
-            raise
-
-
-def _sync_file(path: Path) -> str:
-    """Force a file onto the disk; why that failed, or an empty text."""
-    try:
-        with open(path, "ab", buffering=0) as file:
-            os.fsync(file.fileno())
-    except OSError as error:
-        return error.strerror or type(error).__name__
-    return ""
-
-
-def _cut_end(path: Path, size: int) -> None:
-    """Cut bytes off the end of a file."""
-    os.truncate(path, max(path.stat().st_size - size, 0))
-
-
-def _replace_header(path: Path, header: bytes) -> None:
-    """Give a journal the header of this version, before it gets records that older ones lack.
-
-    An older program then refuses the journal; it would count those records as damaged.
-    """
-    lines = path.read_bytes().partition(b"\n")[2]
-    temporary = temporary_path(path)
-    try:
-        _append_whole(temporary, header + lines)
-        if reason := _sync_file(temporary):
-            raise OSError(errno.EIO, reason)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _cut_torn_line(path: Path) -> None:
-    """Drop a last line that was cut off by a crash, so that the next record begins a line."""
-    data = path.read_bytes()
-    if not data.endswith(b"\n"):
-        os.truncate(path, data.rfind(b"\n") + 1)

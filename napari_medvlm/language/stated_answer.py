@@ -10,7 +10,14 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["after_answer_is", "stated", "stated_part", "unboxed", "without_confidence"]
+__all__ = [
+    "after_answer_is",
+    "stated",
+    "stated_part",
+    "unboxed",
+    "without_chat_marks",
+    "without_confidence",
+]
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _BRACE = re.compile(r"[{}]")
@@ -20,6 +27,10 @@ _MATHS = re.compile(r"\$\$?\s*(?=\\(?:boxed|fbox))|\\[(\[]\s*(?=\\(?:boxed|fbox)
 _MATHS_END = re.compile(r"\s*(?:\$\$?|\\[)\]])")
 _TOKENS = re.compile(
     r"(?:\s*(?:</s>|<\|(?:im_end|endoftext|eot_id|end)\|>|<end_of_turn>|<eos>|<pad>))+\s*\Z"
+)
+_ROLE = re.compile(r"\A\s*(?:<s>\s*)?(?:(?:assistant|doctor)\s*:\s*)?", re.IGNORECASE)
+_NEXT_TURN = re.compile(
+    r"\s*###\s*(?:\Z|(?:human|user|patient|doctor|assistant)\s*:.*)", re.IGNORECASE | re.DOTALL
 )
 _JSON_ANSWER = re.compile(
     r'\A\W*(?:json\s*)?\{\s*"(?:final_)?(?:answer|choice|option|label|prediction)"\s*:\s*'
@@ -42,6 +53,15 @@ class _Box(NamedTuple):
     start: int
     stop: int
     content: str
+
+
+def without_chat_marks(text: str) -> str:
+    """An answer without the marks of a chat template that some models write around it.
+
+    ``"Doctor: It is clear.### Patient:"`` of MiniGPT-4 and its like gives ``"It is clear."``; a
+    heading of Markdown stays.
+    """
+    return _TOKENS.sub("", _NEXT_TURN.sub("", _ROLE.sub("", text)))
 
 
 def stated(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 Vertices = NDArray[np.float64]
 WIRE = (0, 1, 3, 2, 0, 4, 5, 7, 6, 4, 5, 1, 3, 7, 6, 2)
 """A walk along all edges of a box that never turns back; corners count up as zyx bits."""
+
+
+def transform_of(grid: Grid) -> dict[str, Any]:
+    """The ``scale`` and ``affine`` of a Shapes layer whose data are indices of a grid.
+
+    napari's handles of shapes have one size on the screen only if the spacing is in the scale: the
+    mouse picks them in data coordinates divided by it.
+    """
+    spacing = np.asarray(grid.spacing, float)
+    return {"scale": spacing, "affine": grid.affine @ np.diag([*(1 / spacing), 1.0])}
 
 
 @dataclass(frozen=True, eq=False)

@@ -126,6 +126,29 @@ def volume_of(layer: Image) -> Volume:
     return Volume(mended, _affine(layer), name=layer.name, notes=notes)
 
 
+def forget_replaced(layer: Image) -> bool:
+    """Make an image layer of ours the user's if its voxels were replaced; whether they were.
+
+    Its volume has the voxels that were read from the file, not those that are seen.
+    """
+    mine = layer.metadata.get(KEY, {})
+    volume = mine.get("volume")
+    is_ours = role(layer) == "image" and isinstance(volume, Volume) and "paired" not in mine
+    if not is_ours or _shows(layer.data, volume):
+        return False
+    del layer.metadata[KEY]
+    return True
+
+
+def _shows(data: Any, volume: Volume) -> bool:
+    """Whether data of a layer are the voxels of a volume, or a copy of them."""
+    own = displayed(volume.data, volume.grid, order=1)
+    if isinstance(own, Reslice) or not isinstance(data, np.ndarray):
+        return isinstance(own, Reslice) and isinstance(data, Reslice)
+    is_same = data.shape == own.shape and data.dtype == own.dtype
+    return is_same and (np.may_share_memory(data, own) or np.array_equal(data, own))
+
+
 def series_in(layers: Iterable[Layer]) -> dict[str, Grid]:
     """The grids of the DICOM series among layers, by their UIDs."""
     return {volume.series: volume.grid for volume in series_volumes(layers)}

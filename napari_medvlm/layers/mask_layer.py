@@ -11,7 +11,7 @@ import numpy as np
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.data.geometry.display import display_grid, displayed, is_aligned
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.layers.colormaps import label_colormap
+from napari_medvlm.layers.colormaps import label_colormap, object_colors
 from napari_medvlm.layers.convert import KEY, role
 from napari_medvlm.layers.display.fixed_position import FixedPosition
 from napari_medvlm.layers.mask_strokes import PaintedReslice, Stroke
@@ -21,7 +21,6 @@ from napari_medvlm.layers.prompts.points import PointsLayer
 from napari_medvlm.layers.prompts.scribbles import ScribblesLayer
 from napari_medvlm.layers.prompts.shapes import ShapesLayer
 from napari_medvlm.ledger.records import Overlap
-from napari_medvlm.sessions.segment.colors import color_of
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:
@@ -66,6 +65,7 @@ class MaskLayer:
         self._early: Stroke | None = None
         self._layer: Labels | None = None
         self._looks: object = None
+        self._colors: dict[int, str] = {}
         self._shown: object = None
         self._hidden: set[int] = set()
         self._position: FixedPosition | None = None
@@ -90,7 +90,7 @@ class MaskLayer:
             self._position = FixedPosition(self._layer, lambda: None)
             self._shown = self._layer.data
             self.viewer.layers.insert(max(below, default=-1) + 1, self._layer)
-            self._looks = None
+            self._looks, self._colors = None, {}
         return self._layer
 
     def pull(self, redrawn: bool) -> None:
@@ -282,8 +282,10 @@ class MaskLayer:
             return
         self._looks = looks
         layer.metadata[KEY]["tracking_uids"] = uids
-        colors = {info.id: info.color for info in infos if info.id not in self._hidden}
-        layer.colormap = label_colormap({self._next_id: color_of(self._next_id)} | colors)
+        colors = object_colors(infos, self._hidden)
+        if colors != self._colors:
+            self._colors = colors
+            layer.colormap = label_colormap(colors)
         layer.features = {
             "index": [0, *(info.id for info in infos)],
             "object": ["none", *(info.name for info in infos)],

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medvlm.data.errors import InvalidPrompt
-from napari_medvlm.data.geometry.grid import index_corners, world_bounds
+from napari_medvlm.data.geometry.display import patient_axes
+from napari_medvlm.data.geometry.grid import FloatArray, Grid, index_corners, world_bounds
 from napari_medvlm.data.prompts import Box
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.convert import KEY, role
 from napari_medvlm.layers.display.overlay_text import add_panel
@@ -101,6 +103,16 @@ def describe(viewer: Viewer) -> str:
     return f"{PLANES[across]}, {position}\nup: {up}\nright: {to_right}"
 
 
+def screen_directions(viewer: Viewer) -> tuple[FloatArray, FloatArray]:
+    """Where right and down on the screen lead in a 2D view, as unit vectors ``(S, P, L)``."""
+    down, across = (int(axis) - _superior(viewer) for axis in viewer.dims.order[-2:])
+    vertical, horizontal = (str(o) for o in viewer.scene.camera.orientation2d)
+    right_mm, down_mm = np.zeros(3), np.zeros(3)
+    right_mm[across] = 1.0 if horizontal == "right" else -1.0
+    down_mm[down] = 1.0 if vertical == "down" else -1.0
+    return right_mm, down_mm
+
+
 def image_volumes(viewer: Viewer) -> tuple[Volume, ...]:
     """The volumes of the image layers of a viewer that a reader of this plugin opened."""
     images = (layer.metadata[KEY] for layer in viewer.layers if role(layer) == "image")
@@ -141,6 +153,13 @@ def position_in_view(viewer: Viewer) -> tuple[float, float, float]:
             if axis >= extra:
                 position[axis - extra] = cursor_mm[axis - extra]
     return position[0], position[1], position[2]
+
+
+def slice_in_view(viewer: Viewer, grid: Grid) -> SliceRef:
+    """The slice of a grid nearest to the plane in view."""
+    axis = patient_axes(grid.affine)[axis_across(viewer)]
+    index = round(float(grid.to_index(position_in_view(viewer))[axis]))
+    return SliceRef(axis, min(max(index, 0), grid.shape[axis] - 1))
 
 
 def visible_box(viewer: Viewer, volume: Volume) -> Box:

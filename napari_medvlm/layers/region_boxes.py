@@ -11,7 +11,8 @@ import numpy as np
 from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.region import Region
-from napari_medvlm.layers.box_shapes import IndexBox, Vertices, ViewPlane
+from napari_medvlm.layers.box_shapes import IndexBox, Vertices, ViewPlane, transform_of
+from napari_medvlm.layers.display.insertions import Insertions
 from napari_medvlm.layers.layer_set import LayerSet
 from napari_medvlm.layers.orientation import position_in_view
 
@@ -76,6 +77,7 @@ class RegionBoxes:
         self._chosen: frozenset[int | None] = frozenset()
         self._drawing = False
         self._seen: tuple[object, ...] = ()
+        self._insertions = Insertions(self.viewer.layers, self._on_view)
         for event in self._events():
             event.connect(self._on_view)
 
@@ -91,6 +93,7 @@ class RegionBoxes:
 
     def close(self) -> None:
         """Stop following the view."""
+        self._insertions.close()
         for event in self._events():
             event.disconnect(self._on_view)
 
@@ -165,7 +168,7 @@ class RegionBoxes:
     def _new_boxes(self) -> Shapes:
         from napari.layers import Shapes
 
-        layer = Shapes(ndim=3, name=f"{self.title}: boxes", affine=self.grid.affine)
+        layer = Shapes(ndim=3, name=f"{self.title}: boxes", **transform_of(self.grid))
         self._notify_chosen("boxes", layer)
         return layer
 
@@ -215,8 +218,9 @@ class RegionBoxes:
         self._notify_chosen("callouts", layer)
         return layer
 
-    def _on_view(self, _: Any) -> None:
-        if self._drawing or not self._all or self._layers.get("boxes") is None:
+    def _on_view(self, _: Any = None) -> None:
+        is_late = self._drawing or self._insertions.is_running
+        if is_late or not self._all or self._layers.get("boxes") is None:
             return  # napari emits a change of range while it draws
         if self._seen != self._view():
             self._show_boxes()

@@ -11,7 +11,9 @@ from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.measurements.ruler import Ruler
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.layers.box_shapes import transform_of
 from napari_medvlm.layers.convert import KEY
+from napari_medvlm.layers.display.fixed_position import FixedPosition
 from napari_medvlm.layers.orientation import axis_across, position_in_view
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class RulerLayer:
         self.grid = display_grid(volume.grid)
         self._on_changed = on_changed
         self._layer: Shapes | None = None
+        self._position: FixedPosition | None = None
         self._deep: dict[str, tuple[FloatArray, FloatArray]] = {}
         self._writing = False
         for event in self._events():
@@ -170,7 +173,7 @@ class RulerLayer:
         layer = Shapes(
             ndim=3,
             name="Distances and angles",
-            affine=self.grid.affine,
+            **transform_of(self.grid),
             features={"name": np.zeros(0, object), "label": np.zeros(0, object)},
             text=TEXT,
             opacity=1.0,
@@ -184,6 +187,7 @@ class RulerLayer:
         layer.mouse_drag_callbacks.append(self._follow)
         layer.mouse_move_callbacks.append(lambda *_: self._write())
         self.viewer.add_layer(layer)
+        self._position = FixedPosition(layer, lambda: None)  # as the image
         self._layer = layer
         return layer
 

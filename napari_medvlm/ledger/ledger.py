@@ -73,7 +73,7 @@ class Ledger:
         self._now = LedgerState()
         self._states: dict[int, LedgerState] = {0: self._now}
         self._block: tuple[int, list[LedgerState]] = (0, [self._now])
-        self._predicted: dict[tuple[int, int], Predicted] = {}
+        self._predicted: dict[int, dict[int, Predicted]] = {}  # by object and serial
         self._last_serial = 0
         self._last_prompt_id = 0
         try:
@@ -145,7 +145,7 @@ class Ledger:
 
     def predicted(self, object_id: int, serial: int) -> Predicted | None:
         """The last prediction recorded for an object as it was at an entry."""
-        return self._predicted.get((object_id, serial))
+        return self._predicted.get(object_id, {}).get(serial)
 
     def prediction_of(self, live: LiveObject) -> Predicted | None:
         """The last prediction recorded for an object with its present prompts."""
@@ -166,7 +166,8 @@ class Ledger:
 
     def steps(self, live: LiveObject) -> tuple[int, ...]:
         """How many prompts there were at each prediction that led to this object's next mask."""
-        seen = [n for serial, n in live.appended if (live.info.id, serial) in self._predicted]
+        predicted = self._predicted.get(live.info.id, {})
+        seen = [n for serial, n in live.appended if serial in predicted] if predicted else ()
         return tuple(sorted({*seen, len(live.current())}))
 
     def append(self, *events: Event) -> Entry:
@@ -299,7 +300,7 @@ class Ledger:
                     raise IndexError(record.to)
                 self._cursor, self._now = record.to, self._state(record.to)
             case Predicted():
-                self._predicted[record.object_id, record.serial] = record
+                self._predicted.setdefault(record.object_id, {})[record.serial] = record
             case _:  # other records change no object
                 pass
         self._records.append(record)

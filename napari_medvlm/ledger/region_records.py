@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from napari_medvlm.data.check_result import CheckResult
 from napari_medvlm.data.geometry.channels import Channel
 from napari_medvlm.data.grounding import Grounding, NotFound
-from napari_medvlm.data.region import Region, SliceRef
+from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.ledger.serialization import Number, RegionRecord, Value, now
+from napari_medvlm.ledger.serialization import (
+    Number,
+    RegionRecord,
+    StoredSlice,
+    Value,
+    now,
+    restored,
+)
 from napari_medvlm.settings.privacy import names_somebody
 
 MASKS_NOT_STORED = "Sessions store boxes only. Press Ground to compute the masks again."
@@ -57,7 +65,10 @@ class Grounded(Value):
     not_found
         Why there is no region.
     channels
-        Of a model of several images: which image was which of its channels, as it was sent.
+        Of a model of several images: which image was which of its channels, as it was sent; not
+        written if it is empty, for programs that do not know it.
+    report
+        The text of the report that the model saw with the image; not written if it is empty.
     """
 
     record: Literal["grounded"] = "grounded"
@@ -65,14 +76,15 @@ class Grounded(Value):
     sent: str
     backend: str
     model: str | None
-    slices: tuple[tuple[int, int], ...]
+    slices: tuple[StoredSlice, ...]
     window: tuple[Number, Number] | None
     regions: tuple[RegionRecord, ...]
     not_found: str | None
     best_score: float | None
     texts: tuple[str, ...]
     seconds: Number
-    channels: dict[str, ImageReference] = {}
+    channels: dict[str, ImageReference] = Field(default={}, exclude_if=operator.not_)
+    report: str = Field(default="", exclude_if=operator.not_)
     time: datetime = Field(default_factory=now)
 
     @classmethod
@@ -93,9 +105,9 @@ class Grounded(Value):
             sent=grounding.prompts.get(phrase, phrase),
             backend=backend,
             model=model,
-            slices=tuple((ref.axis, ref.index) for ref in grounding.slices),
+            slices=grounding.slices,
             window=None if window is None else (window.center, window.width),
-            regions=tuple(RegionRecord.of(region) for region in grounding.of(phrase)),
+            regions=tuple(RegionRecord.model_validate(region) for region in grounding.of(phrase)),
             not_found=None if missing is None else missing.reason,
             best_score=None if missing is None else missing.best_score,
             texts=grounding.texts,
@@ -103,32 +115,19 @@ class Grounded(Value):
             channels={channel.name: ImageReference.of(channel.volume) for channel in channels},
         )
 
-    @model_serializer(mode="wrap")
-    def _without_no_channels(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave an empty field out, for programs that do not know it."""
-        content: dict[str, Any] = handler(self)
-        if not self.channels:
-            content.pop("channels", None)
-        return content
-
     def grounding(self) -> Grounding:
         """The result as far as it is stored: regions are boxes, without masks and heatmaps."""
         reason = self.not_found
         missing = () if reason is None else (NotFound(self.phrase, reason, self.best_score),)
         return Grounding(
-            regions=tuple(_region(self.phrase, region) for region in self.regions),
+            regions=tuple(restored(Region, r, phrase=self.phrase) for r in self.regions),
             not_found=missing,
-            slices=tuple(SliceRef(*pair) for pair in self.slices),
+            slices=self.slices,
             window=None if self.window is None else Window(*self.window),
             prompts={self.phrase: self.sent},
             texts=self.texts,
             notes=(MASKS_NOT_STORED,) if any(r.mask_digest for r in self.regions) else (),
         )
-
-
-def _region(phrase: str, stored: RegionRecord) -> Region:
-    where = None if stored.slice is None else SliceRef(*stored.slice)
-    return Region(phrase, stored.box, stored.score, stored.name, slice=where)
 
 
 class RegionChecked(Value):
@@ -158,7 +157,7 @@ class Classified(Value):
     probabilities: dict[str, Number]
     descriptors: dict[str, dict[str, Number]]
     sent: dict[str, str]
-    slices: tuple[tuple[int, int], ...]
+    slices: tuple[StoredSlice, ...]
     seconds: Number
     time: datetime = Field(default_factory=now)
 

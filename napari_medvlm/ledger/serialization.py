@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import operator
+from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    SerializerFunctionWrapHandler,
-    model_serializer,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    model_validator,
 )
-from pydantic_core import PydanticSerializationError
+from pydantic_core import ArgsKwargs, PydanticSerializationError
 
 from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box, InitialMask, Point
 from napari_medvlm.data.region import Region, RegionKind, SliceRef
 from napari_medvlm.data.text import joined_surrogates
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 Pair = tuple[int, int]
+
+
+def _arguments(value: Any) -> Any:
+    return ArgsKwargs(tuple(value)) if isinstance(value, list | tuple) else value
+
+
+StoredSlice = Annotated[
+    SliceRef,
+    BeforeValidator(_arguments),
+    PlainSerializer(lambda ref: (int(ref.axis), int(ref.index))),
+]
+"""A slice, in files as its axis and index."""
 
 
 def _nan_of_null(value: Any) -> Any:
@@ -63,20 +84,37 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def restored(kind: type[T], stored: Value, **others: Any) -> T:
+    """A dataclass from the fields of the same names of its stored form, and from others."""
+    names = {field.name for field in fields(kind)} & type(stored).model_fields.keys()
+    return kind(**{name: getattr(stored, name) for name in names} | others)
+
+
 class RegionRecord(Value):
-    """The stored form of a region, with the hash of its mask only; fields as of `Region`."""
+    """The stored form of a `Region`, with the hash of its mask only; validated from a region."""
 
     score: float | None
     kind: RegionKind
     name: str
     box: Box
-    slice: Pair | None
+    slice: StoredSlice | None
     mask_digest: str | None
 
+    @model_validator(mode="before")
     @classmethod
-    def of(cls, region: Region) -> RegionRecord:
-        """The stored form of a region."""
-        return cls(**_fields(region))
+    def _of_region(cls, value: Any, info: ValidationInfo) -> Any:
+        """The fields of a region; its mask itself only if the context is the mask's grid."""
+        if not isinstance(value, Region):
+            return value
+        stored = {name: getattr(value, name, None) for name in cls.model_fields}
+        stored["mask_digest"] = None if value.mask is None else value.mask.digest
+        if "mask" in stored:
+            stored["mask"] = _whole(value.mask, info.context)
+        return stored
+
+
+def _whole(mask: Mask | None, grid: Grid | None) -> InitialMask | None:
+    return None if mask is None or grid is None else InitialMask.of(grid, mask)
 
 
 class StoredRegion(RegionRecord):
@@ -94,50 +132,8 @@ class StoredRegion(RegionRecord):
     points: tuple[Point, ...] = ()
     uncertainty: float | None = None
     mask: InitialMask | None = None
-    image_name: str = ""
-
-    @model_serializer(mode="wrap")
-    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        written: dict[str, Any] = write(self)
-        if not self.image_name:
-            written.pop("image_name", None)
-        return written
-
-    @classmethod
-    def whole(cls, region: Region, grid: Grid | None = None) -> StoredRegion:
-        """The stored form of a region, with its mask if the mask's grid is passed."""
-        mask = None if grid is None or region.mask is None else InitialMask.of(grid, region.mask)
-        return cls(
-            **_fields(region),
-            phrase=region.phrase,
-            points=region.points,
-            uncertainty=region.uncertainty,
-            mask=mask,
-            image_name=region.image_name,
-        )
+    image_name: str = Field(default="", exclude_if=operator.not_)
 
     def region(self, grid: Grid) -> Region:
         """The region as far as it was stored."""
-        return Region(
-            self.phrase,
-            self.box,
-            self.score,
-            self.name,
-            mask=None if self.mask is None else self.mask.mask(grid),
-            points=self.points,
-            slice=None if self.slice is None else SliceRef(*self.slice),
-            uncertainty=self.uncertainty,
-            image_name=self.image_name,
-        )
-
-
-def _fields(region: Region) -> dict[str, Any]:
-    where = region.slice
-    return {
-        "score": region.score,
-        "kind": region.kind,
-        "name": region.name,
-        "box": region.box,
-        "slice": None if where is None else (where.axis, where.index),
-        "mask_digest": None if region.mask is None else region.mask.digest,
-    }
+        return restored(Region, self, mask=None if self.mask is None else self.mask.mask(grid))

@@ -76,8 +76,9 @@ class LiveObject:
     def current(self) -> tuple[Prompt, ...]:
         """The prompts that count: from the last initial mask on."""
         prompts = tuple(self.prompts.values())
-        starts = [i for i, p in enumerate(prompts) if isinstance(p, InitialMask)]
-        return prompts[starts[-1] :] if starts else prompts
+        if self.appended:  # their number is known: prompts are added often
+            return prompts[len(prompts) - self.appended[-1][1] :]
+        return _since_initial(prompts)
 
     def current_edits(self) -> tuple[LiveEdit, ...]:
         """The edits by hand that count: those of the last initial mask, oldest first."""
@@ -167,7 +168,13 @@ def _with_other_prompts(
     else:
         del prompts[event.prompt_id]
     changed = replace(owner, prompts=prompts, changed=serial, prompted=serial)
-    return replace(changed, appended=((serial, len(changed.current())),))
+    return replace(changed, appended=((serial, len(_since_initial(tuple(prompts.values())))),))
+
+
+def _since_initial(prompts: tuple[Prompt, ...]) -> tuple[Prompt, ...]:
+    """The prompts from the last initial mask on."""
+    starts = [i for i, p in enumerate(prompts) if isinstance(p, InitialMask)]
+    return prompts[starts[-1] :] if starts else prompts
 
 
 def _edited(owner: LiveObject, event: MaskEdited, serial: int) -> LiveObject:

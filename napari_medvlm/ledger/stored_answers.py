@@ -4,88 +4,65 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import AliasChoices, ConfigDict, Field
+
 from napari_medvlm.data.answer import Answer, Claim
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.prompts import Box
-from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.tool_call import ToolCall, ToolResult
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.serialization import (
     Number,
-    Pair,
     StoredRegion,
+    StoredSlice,
     Value,
+    restored,
 )
 from napari_medvlm.ledger.stored_images import StoredSliceImage
 
 
 class StoredClaim(Value):
-    """A sentence of an answer."""
+    """A sentence of an answer; validated from a `Claim`."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     text: str
     regions: tuple[StoredRegion, ...] = ()
     source: str = ""
     problems: tuple[str, ...] = ()
 
-    @classmethod
-    def of(cls, claim: Claim) -> StoredClaim:
-        """The stored form of a claim."""
-        regions = tuple(StoredRegion.whole(region) for region in claim.regions)
-        return cls(text=claim.text, regions=regions, source=claim.source, problems=claim.problems)
-
     def claim(self, grid: Grid) -> Claim:
         """The claim, its masks as boxes."""
-        regions = tuple(region.region(grid) for region in self.regions)
-        return Claim(self.text, regions, self.source, self.problems)
+        return restored(Claim, self, regions=tuple(region.region(grid) for region in self.regions))
 
 
 class StoredAnswer(Value):
-    """An answer; its fields as of `Answer`."""
+    """An answer, its fields as of `Answer`; validated from one.
+
+    Attributes
+    ----------
+    raw_text
+        `Answer.written`.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
 
     text: str
     claims: tuple[StoredClaim, ...] = ()
     answered: bool = True
     reason: str = ""
-    images: tuple[Pair, ...] = ()
+    images: tuple[StoredSlice, ...] = ()
     thinking: str = ""
     choice: str = ""
     probabilities: tuple[Number, ...] = ()
     notes: tuple[str, ...] = ()
-    raw_text: str = ""
+    raw_text: str = Field("", validation_alias=AliasChoices("raw_text", "written"))
     tokens: int = 0
-
-    @classmethod
-    def of(cls, answer: Answer) -> StoredAnswer:
-        """The stored form of an answer."""
-        return cls(
-            text=answer.text,
-            claims=tuple(StoredClaim.of(claim) for claim in answer.claims),
-            answered=answer.answered,
-            reason=answer.reason,
-            images=tuple((ref.axis, ref.index) for ref in answer.images),
-            thinking=answer.thinking,
-            choice=answer.choice,
-            probabilities=answer.probabilities,
-            notes=answer.notes,
-            raw_text=answer.written,
-            tokens=answer.tokens,
-        )
 
     def answer(self, grid: Grid) -> Answer:
         """The answer, its masks as boxes."""
-        return Answer(
-            self.text,
-            tuple(claim.claim(grid) for claim in self.claims),
-            self.answered,
-            self.reason,
-            tuple(SliceRef(*pair) for pair in self.images),
-            self.thinking,
-            choice=self.choice,
-            probabilities=self.probabilities,
-            notes=self.notes,
-            written=self.raw_text,
-            tokens=self.tokens,
-        )
+        claims = tuple(claim.claim(grid) for claim in self.claims)
+        return restored(Answer, self, claims=claims, written=self.raw_text)
 
 
 class StoredToolResult(Value):
@@ -111,7 +88,10 @@ class StoredToolResult(Value):
             problem=call.problem,
             text=result.text,
             failed=result.failed,
-            regions=tuple(StoredRegion.whole(r, volume.grid) for r in result.regions),
+            regions=tuple(
+                StoredRegion.model_validate(region, context=volume.grid)
+                for region in result.regions
+            ),
             images=tuple(StoredSliceImage.of(image, volume) for image in result.pictures),
         )
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.montage import Montage
-from napari_medvlm.data.region import Heatmap, SliceRef
+from napari_medvlm.data.region import Heatmap
 from napari_medvlm.data.slice_image import SliceImage, picture_of, upright
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.ledger.serialization import MOST_PIXELS, Number, Pair, Value
+from napari_medvlm.ledger.serialization import MOST_PIXELS, Number, Pair, StoredSlice, Value
 
 
 class StoredSliceImage(Value):
@@ -37,7 +37,7 @@ class StoredSliceImage(Value):
         The picture itself as base64: drawn on, or of another image.
     """
 
-    slices: tuple[Pair, ...]
+    slices: tuple[StoredSlice, ...]
     crop: tuple[Pair, Pair] | None
     windows: tuple[tuple[Number, Number], ...]
     caption: str = ""
@@ -52,7 +52,7 @@ class StoredSliceImage(Value):
         """The stored form of an image."""
         shown = [tile.picture for tile in picture.tiles] if isinstance(picture, Montage) else None
         stored = cls(
-            slices=tuple((p.slice.axis, p.slice.index) for p in shown or [picture]),
+            slices=tuple(p.slice for p in shown or [picture]),
             crop=picture.part,
             windows=tuple((w.center, w.width) for w in picture.windows),
             caption=caption,
@@ -60,8 +60,8 @@ class StoredSliceImage(Value):
             digest=digest_of(picture.pixels),
         )
         own = not of and picture.grid is volume.grid
-        if own and digest_of(stored._again(volume).pixels) == stored.digest:
-            return stored
+        if own and np.array_equal(stored._again(volume).pixels, picture.pixels):
+            return stored  # nothing is drawn on it
         return stored.model_copy(update={"png": _png(picture.pixels)})
 
     def slice_image(self, volume: Volume) -> SliceImage:
@@ -69,15 +69,15 @@ class StoredSliceImage(Value):
         if not self.png:
             return self._again(volume)
         pixels = _pixels(self.png)
-        where = SliceRef(*self.slices[0])
+        where = self.slices[0]
         rows, columns, flipped = upright(volume.grid, where.axis)
         return SliceImage(
             pixels, volume.grid, where, rows, columns, flipped, self.crop, self._windows()
         )
 
     def _again(self, volume: Volume) -> SliceImage:
-        refs = [SliceRef(*pair) for pair in self.slices]
-        rendered = [picture_of(volume, ref, self._windows() or None, self.crop) for ref in refs]
+        windows = self._windows() or None
+        rendered = [picture_of(volume, ref, windows, self.crop) for ref in self.slices]
         return rendered[0] if len(rendered) == 1 else Montage.of(rendered)
 
     def _windows(self) -> tuple[Window, ...]:

@@ -158,7 +158,7 @@ class LabellingSession(Closeable):
                 probabilities=dict(result.probabilities),
                 descriptors={label: dict(own) for label, own in result.descriptors.items()},
                 sent=dict(result.prompts),
-                slices=tuple((ref.axis, ref.index) for ref in result.slices),
+                slices=result.slices,
                 seconds=reply.seconds,
             )
         )

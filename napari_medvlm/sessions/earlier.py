@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from napari_medvlm.data.errors import SessionFileError
+from napari_medvlm.data.geometry.pairing import PairingKind
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal_files import Task, is_open, journals, title_of
 from napari_medvlm.ledger.conversation_records import QuestionRecord
@@ -16,6 +17,16 @@ from napari_medvlm.ledger.region_records import Grounded, ImageReference
 
 RESUMED_TASKS: tuple[Task, ...] = ("segment", "ground", "ask")
 """The tasks whose sessions can be resumed."""
+
+
+PAIRING_NAMES = {
+    PairingKind.IDENTITY: "same positions",
+    PairingKind.SPATIAL_REGISTRATION: "DICOM registration",
+    PairingKind.RIGID: "rigid registration",
+    PairingKind.AFFINE: "affine registration",
+    PairingKind.DEFORMABLE: "deformable registration",
+    PairingKind.MANUAL: "corrected registration",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +58,8 @@ class EarlierSession:
         if self.task == "ground":
             phrases = {record.phrase for record in records if isinstance(record, Grounded)}
             return _count(len(phrases), "phrase") if phrases else ""
+        if self.task == "register":
+            return _pairings(self.ledger)
         questions = sum(isinstance(record, QuestionRecord) for record in records)
         return _count(questions, "question") if questions else ""
 
@@ -94,6 +107,16 @@ def _session(task: Task, path: Path, image: ImageReference, used: bool) -> Earli
     except SessionFileError:
         return None
     return EarlierSession(task, path, ledger, title_of(path), used)
+
+
+def _pairings(ledger: Ledger) -> str:
+    """The pairing that counts and how many were corrected before it; empty if there is none."""
+    chosen = ledger.now.pairing
+    if chosen is None:
+        return ""
+    before = len(ledger.entries) - 1
+    corrected = f" after {_count(before, 'other registration')}" if before else ""
+    return f"{PAIRING_NAMES[chosen.kind]} of {chosen.prior_name}{corrected}"
 
 
 def _count(number: int, what: str) -> str:

@@ -35,7 +35,8 @@ class JobQueue(Generic[Key]):
     on_failure
         Called with the error of a job; the next job runs all the same.
     on_done
-        Called when a job has left the queue, after ``on_failure``.
+        Called when a job has left the queue, after ``on_failure``; after the last job `pending` is
+        already false.
     """
 
     def __init__(
@@ -172,8 +173,13 @@ class JobQueue(Generic[Key]):
             self._failure = failure or self._failure
         if failure is not None:
             self._on_failure(failure)
+        with self._changed:
+            self._working = bool(self._waiting)
+            is_last = not self._working
         self._on_done()
-        return True
+        with self._changed:
+            self._changed.notify_all()
+        return not is_last
 
 
 def emit_safely(signal: SignalInstance, *values: Any) -> None:

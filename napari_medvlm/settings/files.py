@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from napari_medvlm.data.errors import DAMAGED, SettingsError
+from napari_medvlm.data.atomic_write import write_atomically
+from napari_medvlm.data.errors import DAMAGED, CannotSave, SettingsError
 from napari_medvlm.settings.paths import private_folder
 
 
@@ -32,15 +33,18 @@ def write_setting(path: Path, value: Any) -> None:
 
 def write_private(path: Path, text: str) -> None:
     """Write a text file in the settings folder, as `write_setting`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        private_folder(path.parent)
+
+    def write(temporary: Path) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
-        temporary.replace(path)
-    except OSError as error:
+
+    try:
+        private_folder(path.parent)
+        write_atomically(path, write)
+    except (OSError, CannotSave) as error:
+        reason = error.message if isinstance(error, CannotSave) else error.strerror or str(error)
         raise SettingsError(
-            f"The settings cannot be written to {path.parent}: {error.strerror or error}.",
+            f"The settings cannot be written to {path.parent}: {reason.removesuffix('.')}.",
             "Check free space and permissions, or set NAPARI_MEDVLM_HOME to another folder.",
         ) from error

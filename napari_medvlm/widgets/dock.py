@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout
 from napari_medvlm.backends.base import Task
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.layers import is_image
-from napari_medvlm.layers.convert import role
+from napari_medvlm.layers.convert import forget_replaced, role
 from napari_medvlm.layers.display.fixed_position import FixedPosition, restore_position
 from napari_medvlm.layers.orientation import name_axes, orient, shows_all
 from napari_medvlm.sessions.earlier import EarlierSession
@@ -22,14 +22,14 @@ from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.models.model_picker import ModelRow
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.parts.layer_combo import LayerChoice
-from napari_medvlm.widgets.runtime.notify import guarded, show_all, warn
+from napari_medvlm.widgets.runtime.notify import guarded, show_all, show_message, warn
 from napari_medvlm.widgets.runtime.resources import close_all
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 from napari_medvlm.worker.environment_runner import RoutedRunner
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from napari.layers import Image, Layer
+    from napari.layers import Image
 from napari_medvlm.widgets.runtime.dock import Dock
 
 S = TypeVar("S")
@@ -66,7 +66,7 @@ class SessionDock(Dock, Generic[S]):
         for event in (dims.order, dims.ndisplay, dims.point):
             event.connect(self._on_view)
         self._position: FixedPosition | None = None
-        self._watched: Layer | None = None
+        self._watched: Image | None = None
         self.image.chosen.connect(self._watch)
         self._watch(self.image.layer)
         bind_display_keys(napari_viewer)
@@ -127,7 +127,7 @@ class SessionDock(Dock, Generic[S]):
         row.addWidget(self.sessions)
         return row
 
-    def _watch(self, layer: Layer | None) -> None:
+    def _watch(self, layer: Image | None) -> None:
         """Have the image stay where it is: prompts and masks are in the frame of the patient."""
         if self._position is not None:
             self._position.close()
@@ -136,6 +136,7 @@ class SessionDock(Dock, Generic[S]):
             self._watched.events.data.disconnect(self._on_replaced)
         self._watched = layer
         if layer is not None:
+            forget_replaced(layer)
             if restore_position(layer):
                 self._on_moved()
             self._position = FixedPosition(layer, self._on_moved)
@@ -144,14 +145,18 @@ class SessionDock(Dock, Generic[S]):
     def _on_moved(self) -> None:
         name = "" if self._watched is None else self._watched.name
         warn(
-            f"{name} stays at its position, which its prompts and masks have, while it is open"
-            " in a dock. Move a duplicate of the layer; for the voxel size use Set the voxel size…"
+            f"{name} cannot be moved while it is open in a dock, as its prompts and masks share its"
+            " position. Move a duplicate of the layer; for the voxel size use Set the voxel size…"
         )
 
     def _on_replaced(self, _: object) -> None:
         """Open the image again when its voxels were replaced in the viewer."""
-        layer = self.image.layer
-        if layer is not None and layer is self._watched and role(layer) is None:
+        layer = self._watched
+        is_open = layer is self.image.layer
+        if layer is None or not is_open:
+            return
+        if forget_replaced(layer) or role(layer) is None:
+            show_message(f"The voxels of {layer.name} were replaced: it is opened as a new image.")
             self.image.chosen.emit(layer)
 
     def _on_application_state(self, _: object) -> None:

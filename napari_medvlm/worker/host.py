@@ -19,7 +19,7 @@ from multiprocessing.connection import Client, Connection
 
 from napari_medvlm.data.errors import Cancelled, MedVLMError
 from napari_medvlm.worker.executor import Executor
-from napari_medvlm.worker.messages import (
+from napari_medvlm.worker.job_messages import (
     CancelJob,
     JobDone,
     JobFailed,

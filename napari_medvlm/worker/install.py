@@ -16,7 +16,8 @@ from pathlib import Path
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.registry import EXTRAS
-from napari_medvlm.data.errors import BackendUnavailable, Cancelled, SettingsError
+from napari_medvlm.data.atomic_write import write_text
+from napari_medvlm.data.errors import BackendUnavailable, Cancelled, CannotSave, SettingsError
 from napari_medvlm.settings.paths import home
 from napari_medvlm.worker.environments import PYTHON_PATHS, Environments, requirement
 from napari_medvlm.worker.process import WINDOWS, variables
@@ -100,15 +101,13 @@ def name(backends: Iterable[str], folder: Path) -> None:
     old = {f"{backend}:" for backend in backends}
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     others = [line for line in lines if line.split(" ")[0] not in old]
-    try:
+    with contextlib.suppress(OSError):  # then the file cannot be written, which is reported
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".new")
-        temporary.write_text("\n".join([*others, *entries, ""]), "utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise SettingsError(
-            f"{path} cannot be written: {error}.", f"Add these lines yourself: {'; '.join(entries)}"
-        ) from error
+    try:
+        write_text(path, "\n".join([*others, *entries, ""]))
+    except CannotSave as error:
+        remedy = f"Add these lines to {path} yourself: {'; '.join(entries)}"
+        raise SettingsError(error.message, remedy) from error
 
 
 def _served(backend: str) -> tuple[str, ...]:

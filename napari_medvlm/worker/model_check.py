@@ -112,13 +112,14 @@ def _requests(model: Model, device: str) -> list[Request]:
     channels = tuple(
         Channel(name, volume) for name in registry.channels(info.name, str(model.path))
     )
+    report = PHRASE if registry.takes_report(info.name, str(model.path)) else ""
     kinds = [kind for kind in PROMPT_TYPES if kind in info.prompts]
     makers: Mapping[Task, Callable[[], Request]] = {
         Task.SEGMENT: lambda: SegmentRequest(
             *own, prompts=ObjectPrompts((prompts_of(kinds[0], volume),))
         ),
         Task.GROUND: lambda: GroundRequest(
-            *own, query=GroundQuery((PHRASE,), scope, channels=channels)
+            *own, query=GroundQuery((PHRASE,), scope, channels=channels, report=report)
         ),
         Task.LABEL: lambda: LabelRequest(
             *own, query=LabelQuery(("nodule", "effusion"), exclusive=True, scope=scope)

@@ -70,11 +70,6 @@ class ModelStatus:
         return self.model.path is not None
 
     @property
-    def usable(self) -> bool:
-        """Whether it can be worked with now."""
-        return self.here and self.obstacle is None
-
-    @property
     def does(self) -> str:
         """What its backend can do, in words."""
         return ", ".join(DOES[task] for task in Task if task in self.tasks)

@@ -22,16 +22,14 @@ from napari_medvlm.data.errors import (
 )
 from napari_medvlm.settings.privacy import for_log
 from napari_medvlm.worker.executor import MAX_BACKENDS
-from napari_medvlm.worker.messages import (
+from napari_medvlm.worker.job_messages import (
     CancelJob,
     JobDone,
     JobFailed,
     ProgressUpdate,
-    RegisterRequest,
-    Reply,
-    Request,
     TextDelta,
 )
+from napari_medvlm.worker.messages import RegisterRequest, Reply, Request
 from napari_medvlm.worker.process import WorkerProcess
 from napari_medvlm.worker.runner import Job, OnProgress, OnText, Runner
 from napari_medvlm.worker.shared_memory import SharedVolumes

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import sys
 from collections import OrderedDict
 from dataclasses import fields, replace
-from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.data.errors import OutOfMemory
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.worker.messages import (
-    AskRequest,
-    GroundRequest,
-    RegisterRequest,
-    Request,
-    RunJob,
-    SharedArray,
-    SharedLabels,
-)
+from napari_medvlm.worker.job_messages import RunJob, SharedArray, SharedLabels
+from napari_medvlm.worker.memory_block import Attached, free, free_bytes, new_block, require_space
+from napari_medvlm.worker.messages import AskRequest, GroundRequest, RegisterRequest, Request
 
 MAX_VOLUMES = 2
 """How many volumes stay in shared memory; more if one request has more."""
@@ -33,8 +22,6 @@ MAX_LABELS = 4
 """How many label images stay in shared memory; more if one request has more."""
 DECAY = 0.9
 """What a use of a volume counts for after each further request."""
-PREFIX = "medvlm_"
-"""Start of the names of blocks; the number of the process that owns them follows."""
 NO_VOXELS = np.zeros((1, 1, 1), np.uint8)
 
 
@@ -83,10 +70,10 @@ class SharedVolumes:
     def clear(self) -> None:
         """Free all blocks."""
         while self._volumes:
-            _free(self._volumes.popitem()[1][1])
+            free(self._volumes.popitem()[1][1])
         self._uses.clear()
         while self._labels:
-            _free(self._labels.popitem()[1])
+            free(self._labels.popitem()[1])
 
     def _share_volume(self, volume: Volume, needed: set[int]) -> SharedArray:
         """The voxels in a block; volumes with an identity in ``needed`` stay."""
@@ -98,9 +85,9 @@ class SharedVolumes:
                     break
                 least = min(others, key=lambda other: self._uses[other])
                 del self._uses[least]
-                _free(self._volumes.pop(least)[1])
-            _require_space(volume.data.nbytes)
-            self._volumes[key] = volume, _new_block(volume.data)
+                free(self._volumes.pop(least)[1])
+            require_space(volume.data.nbytes)
+            self._volumes[key] = volume, new_block(volume.data)
         self._uses = {other: uses * DECAY for other, uses in self._uses.items()}
         self._uses[key] = self._uses.get(key, 0.0) + 1.0
         block = self._volumes[key][1]
@@ -147,10 +134,10 @@ class SharedVolumes:
         if labels.digest not in self._labels:
             unneeded = [digest for digest in self._labels if digest not in needed]
             while unneeded and len(self._labels) >= MAX_LABELS:
-                _free(self._labels.pop(unneeded.pop(0)))
-            if labels.values.nbytes > _free_bytes():
+                free(self._labels.pop(unneeded.pop(0)))
+            if labels.values.nbytes > free_bytes():
                 return None
-            self._labels[labels.digest] = _new_block(labels.values)
+            self._labels[labels.digest] = new_block(labels.values)
         self._labels.move_to_end(labels.digest)
         return self._labels[labels.digest]
 
@@ -198,20 +185,8 @@ class SharedVolumeReader:
 
     def _array(self, shared: SharedArray) -> NDArray[Any]:
         if shared.block not in self._arrays:
-            self._arrays[shared.block] = np.asarray(_Attached(shared))
+            self._arrays[shared.block] = np.asarray(Attached(shared))
         return self._arrays[shared.block]
-
-
-class _Attached:
-    """A block as numpy's array interface; it references this object, which holds the block."""
-
-    def __init__(self, shared: SharedArray) -> None:
-        self._block = attach(shared.block)
-        array: NDArray[Any] = np.ndarray(
-            shared.shape, np.dtype(shared.dtype), buffer=self._block.buf
-        )
-        array.flags.writeable = False
-        self.__array_interface__ = array.__array_interface__
 
 
 def _channels_of(request: Request) -> tuple[Volume, ...]:
@@ -226,50 +201,3 @@ def _without_voxels(volume: Volume) -> Volume:
         NO_VOXELS, volume.affine, volume.modality, volume.name, volume.source, volume.window,
         suv=volume.suv, stated_unit=volume.stated_unit,
     )  # fmt: skip
-
-
-def attach(name: str) -> SharedMemory:
-    """Attach to another process's block without becoming its owner.
-
-    Before Python 3.13 every process that attaches to a block is registered as an owner, and its end
-    frees the block: https://github.com/python/cpython/issues/82300.
-    """
-    if sys.version_info >= (3, 13):
-        return SharedMemory(name=name, track=False)
-    register = resource_tracker.register
-    resource_tracker.register = lambda *_: None
-    try:
-        return SharedMemory(name=name)
-    finally:
-        resource_tracker.register = register
-
-
-def _new_block(array: NDArray[Any]) -> SharedMemory:
-    """A block with a copy of an array."""
-    name = f"{PREFIX}{os.getpid()}_{secrets.token_hex(4)}"
-    block = SharedMemory(name, create=True, size=max(array.nbytes, 1))
-    np.copyto(np.ndarray(array.shape, array.dtype, buffer=block.buf), array)
-    return block
-
-
-def _free(block: SharedMemory) -> None:
-    block.close()
-    block.unlink()
-
-
-def _free_bytes() -> float:
-    """How many bytes of shared memory are free; infinite where that is not known."""
-    if not os.path.isdir("/dev/shm"):
-        return float("inf")
-    return os.statvfs("/dev/shm").f_bavail * os.statvfs("/dev/shm").f_frsize
-
-
-def _require_space(nbytes: int) -> None:
-    """Raise `OutOfMemory` if a block does not fit; Linux kills a process that overfills it."""
-    free = _free_bytes()
-    if nbytes > free:
-        raise OutOfMemory(
-            f"The image needs {nbytes / 2**30:.2f} GiB of shared memory; "
-            f"{free / 2**30:.2f} GiB are free.",
-            "Close other images, crop the image, or enlarge /dev/shm.",
-        )

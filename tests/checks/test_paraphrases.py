@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from napari_medvlm.checks.answer_similarity import CheckedAnswer, clusters, entropy, token_f1
+from napari_medvlm.checks.answer_similarity import CheckedAnswer, clusters, entropy, same_answer
 from napari_medvlm.checks.paraphrases import (
     existence,
     paired_questions,
@@ -13,6 +13,7 @@ from napari_medvlm.checks.paraphrases import (
 )
 from napari_medvlm.data.volume import Modality
 from napari_medvlm.language.stated_confidence import confidence_in
+from napari_medvlm.language.token_overlap import token_f1
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,9 @@ def test_a_percentage_is_read_where_it_is_a_confidence(text, share):
 def test_texts_are_counted_by_what_they_share():
     assert token_f1("a small nodule", "The small nodule.") == 1
     assert token_f1("small left nodule", "small right nodule") == pytest.approx(2 / 3)
+    assert token_f1("心脏增大", "心脏略增大") == pytest.approx(8 / 9)
+    assert same_answer(CheckedAnswer("心脏增大"), CheckedAnswer("心脏略增大"))
+    assert same_answer(CheckedAnswer("It is in the left lung."), CheckedAnswer("left lung"))
     reported = [
         CheckedAnswer(t) for t in ("a small nodule", "small nodule", "an effusion", "effusion")
     ]

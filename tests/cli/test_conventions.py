@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import typer.main
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -148,6 +149,12 @@ def test_a_device_without_effect_is_noted(picture):
 def test_a_mask_of_most_of_the_image_is_noted(picture):
     done = run(app, ["segment", picture, "--point", "0,2,2"])
     assert "of the image; check the order of the index z,y,x" in done.stdout + done.stderr
+
+
+def test_help_breaks_paragraphs_at_the_width_of_the_terminal():
+    command = typer.main.get_command(app).commands["evaluate"].commands["segment"]
+    assert "to --out. Run the same command again" in command.help
+    assert command.help.startswith("Segment all cases with simulated prompts")
 
 
 @pytest.mark.parametrize("command", [[], ["segment"], ["evaluate"], ["evaluate", "segment"]])

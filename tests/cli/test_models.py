@@ -37,7 +37,7 @@ def reported(*arguments, status=0):
     return json.loads(done.stdout)
 
 
-def test_all_models_are_listed_with_what_a_person_must_know():
+def test_all_models_are_listed_with_licence_tasks_memory_and_page():
     rows = {row["name"]: row for row in reported("list")["models"]}
     row = rows["nnInteractive"]
     assert row["use"] == "not for commercial use"
@@ -89,7 +89,7 @@ def test_mistakes_are_reported_in_a_sentence(weights):
         assert "Traceback" not in done.output
 
 
-def test_what_was_downloaded_is_checked_and_deleted_when_said_so(hub, tmp_path):
+def test_a_downloaded_model_is_verified_and_removed_after_confirmation(hub, tmp_path):
     fetch("lab/tiny", lambda fraction, message="": None)
     assert reported("show", "lab/tiny")["state"] == "downloaded"
     assert reported("verify", "lab/tiny", "--files-only")["whole"]
@@ -133,8 +133,8 @@ add(folder, "detector", lambda fraction, message="": None, "our owl")
 for model in (folder, "our owl", "their owl"):
     asked = ["ground", scan, "nodule", "--backend", "detector", "--model", model, "--json"]
     done = CliRunner().invoke(app, asked)
-    told = {**json.loads(done.stdout), "seconds": 0} if done.exit_code == 0 else done.output
-    print(json.dumps([done.exit_code, told]))
+    result = {**json.loads(done.stdout), "seconds": 0} if done.exit_code == 0 else done.output
+    print(json.dumps([done.exit_code, result]))
 """
 
 

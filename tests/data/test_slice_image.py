@@ -46,7 +46,7 @@ def seen(picture):
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_what_is_boxed_in_the_picture_is_boxed_in_the_patient(orientation, axis):
+def test_boxes_in_the_image_are_mapped_to_patient_coordinates(orientation, axis):
     volume = volume_with(orientation, degrees=20)
     index = (4, 8, 10)[axis]
     picture = picture_of(volume, SliceRef(axis, index), Window(500, 1000))
@@ -116,6 +116,9 @@ def test_a_box_beside_the_picture_is_none():
     assert picture.box((-9, -9, -1, -1)) is None
 
 
+THICK = Grid((10, 4, 4), np.diag([3.0, 1, 1, 1]))
+
+
 @pytest.mark.parametrize(
     ("scope", "wanted"),
     [
@@ -124,12 +127,13 @@ def test_a_box_beside_the_picture_is_none():
         (Scope(slice_step_mm=9.0), [0, 3, 6, 9]),
         (Scope(slice_step_mm=12.0), [0, 4, 8]),
         (Scope.of_slice(0, 7), [7]),
+        (Scope.near(SliceRef(0, 1), 6.0, THICK), [0, 1, 2, 3]),
+        (Scope.near(SliceRef(0, 7), 6.0, THICK, 6.0), [5, 7, 9]),
         (Scope(slice_step_mm=1000), [4]),
     ],
 )
 def test_slices_are_chosen_evenly(scope, wanted):
-    grid = Grid((10, 4, 4), np.diag([3.0, 1, 1, 1]))
-    assert [s.index for s in scope.slices(grid)] == wanted
+    assert [s.index for s in scope.slices(THICK)] == wanted
 
 
 def test_a_range_beside_the_image_is_refused():

@@ -79,7 +79,7 @@ class Person:
     def draws(self, path):
         """Move the planes to a voxel, press there, drag over the others, release at the last."""
         worlds = [self.world(zyx) for zyx in path]
-        self.viewer.dims.point = tuple(worlds[0])
+        self.viewer.dims.point = (*self.viewer.dims.point[:-3], *worlds[0])
         self.waits(lambda: self._is_drawn_as_said(worlds[0]))
         canvas = self.viewer.window._qt_viewer.canvas.native
         places = [self._pixel(world) for world in worlds]
@@ -97,12 +97,12 @@ class Person:
         """Whether the canvas has followed the camera, which it does a little later."""
         place, canvas = self._pixel(world), self.viewer.window._qt_viewer.canvas
         there = canvas._map_canvas2world((place.x(), place.y()), canvas.view)
-        return np.allclose(there, world, atol=1 / self.viewer.scene.camera.zoom)
+        return np.allclose(there[-3:], world, atol=1 / self.viewer.scene.camera.zoom)
 
     def _pixel(self, world):
         """Where a place of the world stands in the canvas."""
         camera, canvas = self.viewer.scene.camera, self.viewer.window._qt_viewer.canvas.native
-        shown = list(self.viewer.dims.displayed)
+        shown = [axis - (self.viewer.dims.ndim - 3) for axis in self.viewer.dims.displayed]
         down, right = (np.array(world)[shown] - np.array(camera.center)[-2:]) * camera.zoom
         vertical, horizontal = map(str, camera.orientation2d)
         x = canvas.width() / 2 + (right if horizontal == "right" else -right)
@@ -137,7 +137,8 @@ def open_dock(make_napari_viewer, qtbot):
     docks = []
     yield open_dock
     for dock in docks:
-        dock.close_dock()
+        with contextlib.suppress(RuntimeError):  # the test has closed its window
+            dock.close_dock()
 
 
 @pytest.fixture
@@ -181,6 +182,6 @@ def asker(open_ask):
 
 @pytest.fixture
 def scripted(asker):
-    """The same with a backend that says what it was told to say."""
+    """The same with a backend whose answers are scripted."""
     choose(asker, "scripted")
     return asker

@@ -19,7 +19,7 @@ VENTRICLES = "Which lateral ventricle is larger, and by how much?"
 LEFT, RIGHT, BOTH, UNLINKED, OUTSIDE = range(5)
 
 
-def test_a_brain_is_asked_about_and_its_sentences_lead_to_their_places(open_ask):
+def test_a_question_about_a_brain_is_answered_with_linked_regions(open_ask):
     volume, truths = mni_truths(2)
     asker = open_ask(volume)
     values = np.zeros(volume.shape, np.uint8)
@@ -68,7 +68,7 @@ def test_a_region_that_is_selected_lights_up_its_sentence(scripted, role):
     assert callouts == ["2,3"]
     scripted.layer(role).selected_data = {1 - place}
     QApplication.processEvents()
-    assert scripted.lit() == ([LEFT], ["1,3"])
+    scripted.waits(lambda: scripted.lit() == ([LEFT], ["1,3"]))
 
 
 def test_a_sentence_about_a_slice_brings_its_plane(scripted):
@@ -84,7 +84,7 @@ def test_a_sentence_about_a_slice_brings_its_plane(scripted):
     assert axis_across(scripted.viewer) == 2
     at = volume.grid.to_index(scripted.viewer.dims.point)
     assert round(float(at[2])) == 33
-    assert scripted.lit() == ([RIGHT], ["2,3"])
+    scripted.waits(lambda: scripted.lit() == ([RIGHT], ["2,3"]))
 
 
 def test_the_mouse_need_only_rest_on_a_sentence(scripted):
@@ -99,12 +99,12 @@ def test_keys_lead_from_sentence_to_sentence(scripted):
     scripted.asks("What is bright?")
     commands.next_sentence(scripted.viewer)
     commands.next_sentence(scripted.viewer)
-    assert scripted.lit()[0] == [RIGHT]
+    scripted.waits(lambda: scripted.lit()[0] == [RIGHT])
     commands.previous_sentence(scripted.viewer)
-    assert scripted.lit()[0] == [LEFT]
+    scripted.waits(lambda: scripted.lit()[0] == [LEFT])
 
 
-def test_what_was_sent_is_seen_and_leads_to_its_slice(scripted):
+def test_a_sent_image_is_shown_and_navigates_to_its_slice(scripted):
     view = scripted.dock.along.view
     view.where.setCurrentIndex(2)
     view.every.setValue(12)
@@ -119,7 +119,7 @@ def test_what_was_sent_is_seen_and_leads_to_its_slice(scripted):
     assert round(float(at[0])) == scripted.last.sent[3].slice.index
 
 
-def test_what_is_not_linked_and_what_was_refused_is_seen(scripted):
+def test_unlinked_sentences_and_refused_regions_are_marked(scripted):
     scripted.asks("What is bright?")
     rows = scripted.card.claims.rows
     assert "not linked" in rows[UNLINKED].state.text()
@@ -143,7 +143,7 @@ def test_a_sentence_is_found_afterwards_and_says_by_whom(scripted):
     assert row.state.text().startswith("1 region · grounded afterwards by Embedded")
     assert not row.find.isVisible()
     scripted.clicks(row)
-    assert scripted.lit() == ([UNLINKED], ["4"])
+    scripted.waits(lambda: scripted.lit() == ([UNLINKED], ["4"]))
     index = scripted.dock.session.volume.grid.to_index(scripted.viewer.dims.point)
     assert values[tuple(np.round(index).astype(int))]
 
@@ -159,7 +159,7 @@ def test_marks_and_notes_are_kept(scripted):
     scripted.sees_all()
     mark = scripted.last.marks[LEFT]
     assert (mark.verdict, mark.note) == (Verdict.WRONG, "it is dark")
-    assert scripted.lit()[0] == [LEFT]
+    scripted.waits(lambda: scripted.lit()[0] == [LEFT])
     scripted.card.copy.click()
     assert "[wrong: it is dark]" in QGuiApplication.clipboard().text()
     row.marks[Verdict.WRONG].click()

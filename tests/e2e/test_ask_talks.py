@@ -134,7 +134,7 @@ def test_conversations_are_brought_back(scripted):
     assert scripted.last.question == "What is bright?"
     assert len(scripted.card.claims.rows) == 5
     scripted.clicks(scripted.card.claims.rows[LEFT])
-    assert scripted.lit()[0] == [LEFT]
+    scripted.waits(lambda: scripted.lit()[0] == [LEFT])
     scripted.asks("What is dark?")
     assert len(scripted.exchanges) == 2
 
@@ -223,7 +223,7 @@ def test_the_image_may_be_closed_while_an_answer_is_shown(scripted, monkeypatch)
     assert not scripted.viewer.canvas.overlays.text.text
 
 
-def test_the_answers_of_a_report_are_a_conversation_whose_sentences_lead_to_their_places(open_ask):
+def test_the_answers_of_a_report_are_a_conversation_with_linked_regions(open_ask):
     volume = replace(make_phantom()[0], series="1.2.3")
     asker = open_ask(volume)
     box = nmv.Box.at_index(volume, (8, 10, 8), (16, 30, 20))
@@ -243,5 +243,5 @@ def test_the_answers_of_a_report_are_a_conversation_whose_sentences_lead_to_thei
     assert "comes from a DICOM report" in card.notes.text()
     assert asker.dock.conversations.choice.currentText() == "From a report"
     asker.clicks(card.claims.rows[1])
+    asker.waits(lambda: asker.lit()[0] == [1])
     assert np.allclose(asker.viewer.dims.point, box.corners().mean(axis=0), atol=2)
-    assert asker.lit()[0] == [1]

@@ -132,7 +132,7 @@ def test_fill_bucket_and_polygon_are_edits(person):
     assert person.session.mask.sum() == before
 
 
-def test_what_is_painted_is_in_saved_masks_and_sessions_and_in_replay(person, tmp_path):
+def test_painted_voxels_are_in_saved_masks_sessions_and_replay(person, tmp_path):
     person.dock.tools.choose(Tool.POINT)
     person.clicks(LEFT)
     person.waits_for_mask()

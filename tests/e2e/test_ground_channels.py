@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from napari.layers import Layer
 
 from napari_medvlm.backends.models.trust import trust
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers import layer_data
 from tests.conftest import make_phantom
 from tests.e2e.grounding import ground_docks
@@ -67,3 +69,39 @@ def test_the_channels_of_a_model_are_chosen_from_layers(open_dock, brats, monkey
     dock.backend.setCurrentIndex(dock.backend.findData("embedded"))
     dock.backend.activated.emit(dock.backend.currentIndex())
     asker.waits(lambda: not dock.channels.isVisible())
+
+
+@pytest.fixture(scope="module")
+def textbrats(tmp_path_factory):
+    """A small TextBraTS, written by another process without a window."""
+    folder = tmp_path_factory.mktemp("hub") / "TextBraTS"
+    fork_server.run("tests.backends.automatic.test_textbrats:save", folder)
+    return folder
+
+
+def test_a_model_that_reads_the_report_has_a_field_for_it(open_dock, textbrats, monkeypatch):
+    noise = np.random.default_rng(2).normal(100, 30, (24, 24, 24)).astype(np.float32)
+    volume = Volume(noise, np.eye(4), name="sub-01_t1ce")
+    asker = open_dock(volume)
+    for name in ("sub-01_t1", "sub-01_t2", "sub-01_flair"):
+        asker.viewer.add_layer(Layer.create(*layer_data(replace(volume, name=name))))
+    dock = asker.dock
+    dock.backend.setCurrentIndex(dock.backend.findData("network"))
+    dock.backend.activated.emit(dock.backend.currentIndex())
+    dock.model.edit.setText(str(textbrats))
+    dock.model.edit.editingFinished.emit()
+    asker.waits(dock.channels.report.isVisible)
+    errors = []
+    monkeypatch.setattr(
+        "napari_medvlm.widgets.runtime.notify.show", lambda error: errors.append(str(error))
+    )
+    dock.phrases.set_phrases(["everything"])
+    dock.run.run.click()
+    asker.waits(lambda: bool(errors))
+    assert "needs the report" in errors[0]
+    dock.channels.report.setPlainText("A mass in the left lobe.")
+    asker.asks("everything")
+    assert dock.session.located["everything"].request.query.report == "A mass in the left lobe."
+    dock.backend.setCurrentIndex(dock.backend.findData("embedded"))
+    dock.backend.activated.emit(dock.backend.currentIndex())
+    asker.waits(lambda: not dock.channels.report.isVisible())

@@ -156,7 +156,7 @@ def test_an_answer_does_not_break_off_the_box_that_is_being_drawn(person):
     assert person.layer("shapes").nshapes == 1
 
 
-def test_a_box_that_is_dragged_while_an_answer_comes_is_where_it_was_dragged(person):
+def test_a_box_dragged_while_an_answer_arrives_stays_where_it_was_dropped(person):
     person.dock.tools.choose(Tool.BOX)
     person.draws([(12, 10, 6), (12, 20, 10), (12, 30, 20)])
     person.waits_for_mask()

@@ -19,7 +19,7 @@ from tests.conftest import dice, make_phantom
 from tests.e2e.conftest import LEFT, OUTSIDE, RIGHT
 
 
-def test_the_first_click_in_the_image_gives_a_mask_where_the_thing_is(person):
+def test_the_first_click_in_the_image_gives_a_mask_of_the_object(person):
     assert person.dock.tools.tool is Tool.POINT
     person.clicks(LEFT)
     person.waits_for_mask()

@@ -5,7 +5,7 @@ import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QPushButton
+from qtpy.QtWidgets import QApplication, QMenu, QPushButton
 
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.e2e.conftest import LEFT, OUTSIDE, RIGHT
@@ -38,6 +38,30 @@ def test_keys_of_the_dock_work_after_a_click_in_its_lists(person):
         assert person.dock.tools.tool is Tool.SCRIBBLE
         assert person.dock.backend.name == chosen
         person.dock.tools.choose(Tool.LOOK)
+
+
+def test_menu_entries_of_undo_and_redo_name_the_edit(person):
+    menu = person.viewer.window.layers_menu
+
+    def texts():
+        menu.popup(QPoint(0, 0))
+        segment = menu.findChild(QMenu, "napari/layers/segment")
+        texts = [action.text() for action in segment.actions()]
+        menu.close()
+        return [t.removesuffix(" (Medical VLM)") for t in texts if t.startswith(("Undo", "Redo"))]
+
+    assert texts() == ["Undo edit", "Redo edit"]
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    assert texts() == ["Undo: add point", "Redo edit"]
+    person.session.edit_object(1, name="Lung & pleura")
+    assert texts() == ["Undo: edit object", "Redo edit"]
+    press(person, Qt.Key.Key_Z, CTRL)
+    assert texts() == ["Undo: add point", "Redo: edit object"]
+    person.viewer.layers.clear()
+    person.waits(lambda: person.session is None)
+    assert texts() == ["Undo edit", "Redo edit"]
 
 
 def test_a_labels_layer_of_the_user_keeps_its_undo(person):

@@ -26,9 +26,16 @@ import napari
 from napari.layers import Layer
 from npe2 import PluginManager
 from qtpy.QtWidgets import QApplication
+from qtpy.QtTest import QTest
 from napari_medvlm.layers import layer_data
-from napari_medvlm.data.prompts import Point
+from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.conftest import make_phantom
+from tests.e2e.conftest import LEFT, Person
+
+class Bot:
+    wait = staticmethod(QTest.qWait)
+    def waitUntil(self, there, timeout):
+        until(there)
 
 def until(there):
     end = time.monotonic() + 120
@@ -37,7 +44,7 @@ def until(there):
         QApplication.processEvents()
         time.sleep(0.01)
 
-viewer, called, docks = napari.Viewer(show=False), [], {}
+viewer, called, docks = napari.Viewer(), [], {}
 connect, look_up = socket.socket.connect, socket.getaddrinfo
 def connected(self, address):
     called.append(str(address))
@@ -47,7 +54,8 @@ def looked_up(*address, **how):
     return look_up(*address, **how)
 socket.socket.connect, socket.getaddrinfo = connected, looked_up
 manifest = PluginManager.instance().get_manifest("napari-medvlm")
-for name in [widget.display_name for widget in manifest.contributions.widgets]:
+titles = [widget.display_name for widget in manifest.contributions.widgets]
+for name in titles:
     docks[name] = viewer.window.add_plugin_dock_widget("napari-medvlm", name)[1]
     QApplication.processEvents()
 socket.socket.connect, socket.getaddrinfo = connect, look_up
@@ -59,27 +67,40 @@ dock.backend.setCurrentIndex(dock.backend.findData("sam"))
 dock.backend.activated.emit(0)
 dock.model.edit.setText(sys.argv[1])
 dock.model.edit.editingFinished.emit()
-dock.session.add(Point.at_index(dock.session.volume, (12, 20, 13)))
+for name in set(docks) - {"Segment"}:
+    viewer.window.remove_dock_widget(docks.pop(name))
+panels = viewer.window._qt_viewer
+for panel in (panels.dockLayerControls, panels.dockLayerList):  # the screen is narrow
+    panel.hide()
+until(lambda: panels.canvas.native.width() > 200)
+viewer.reset_view()
+dock.tools.choose(Tool.POINT)
+Person(viewer, dock, Bot()).clicks(LEFT)
 until(lambda: not dock.session.pending and not dock.session.pending_prompts())
+(point,) = dock.session.now.objects[1].prompts.values()
 models = {"monai", "nnInteractive", "segment_anything", "torch", "transformers", "voxtell"}
-told = {
-    "docks": list(docks),
+result = {
+    "docks": titles,
     "called": called,
     "loaded": sorted(models & set(sys.modules)),
     "voxels": int(dock.session.mask.sum()),
+    "scale": viewer.window._qt_window.devicePixelRatioF(),
+    "voxel": dock.session.volume.grid.to_index([point.position_mm])[0].round().tolist(),
 }
 for opened in docks.values():
     if hasattr(opened, "close_dock"):
         opened.close_dock()
 viewer.close()
-print(json.dumps(told))
+print(json.dumps(result))
 """
 
 
-def ran(program, *arguments):
-    """What a program of its own printed."""
+def ran(program, *arguments, **variables):
+    """What a program of its own printed, with variables of its environment."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, env=os.environ | variables
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -121,12 +142,22 @@ def is_answered(person):
     person.waits_for_mask()
 
 
-def test_opening_every_dock_calls_nobody_and_a_models_work_loads_no_torch_here(models):
-    reported = json.loads(ran(EVERY_DOCK, models["sam"]).splitlines()[-1])
-    assert {"Segment", "Ground", "Ask"} <= set(reported["docks"])
-    assert reported["called"] == []
-    assert reported["loaded"] == []
-    assert reported["voxels"] > 0
+@pytest.fixture(scope="module")
+def every_dock(models):
+    """What a window with all docks on a screen of twice the scale reports after a click."""
+    return json.loads(ran(EVERY_DOCK, models["sam"], QT_SCALE_FACTOR="2").splitlines()[-1])
+
+
+def test_opening_every_dock_calls_nobody_and_a_models_work_loads_no_torch_here(every_dock):
+    assert {"Segment", "Ground", "Ask"} <= set(every_dock["docks"])
+    assert every_dock["called"] == []
+    assert every_dock["loaded"] == []
+    assert every_dock["voxels"] > 0
+
+
+def test_a_click_on_a_screen_of_twice_the_scale_is_at_its_voxel(every_dock):
+    assert every_dock["scale"] == 2
+    assert every_dock["voxel"] == list(LEFT)
 
 
 def test_clicks_undo_a_killed_worker_and_another_image(open_dock, models, backend):

@@ -166,7 +166,7 @@ def test_a_region_is_checked_beside_its_row(open_with):
 
 
 @pytest.mark.parametrize("name", ["Ask", "Ground"])
-def test_what_is_wrong_with_an_image_is_noted_before_it_is_asked_about(open_with, name):
+def test_problems_of_an_image_are_noted_before_a_question(open_with, name):
     good = spotted(250)
     speckled = np.random.default_rng(0).integers(100, 256, good.shape).astype(np.uint8)
     asker = open_with(name, replace(good, data=speckled, name="speckled"))

@@ -114,16 +114,22 @@ def test_display_settings_and_label_edits_follow_in_both_directions(person):
     assert twin not in model.layers
 
 
-def test_opening_and_closing_several_times_leaves_nothing(person):
+def test_opening_and_closing_several_times_leaves_nothing_and_gives_the_room_back(person):
     gone, before = [], len(QtViewer._instances)
+    native = person.viewer.window._qt_viewer.canvas.native
+    person.viewer.window.resize(1500, 900)
+    person.waits(lambda: native.width() > 500)
+    width = native.width()
     for _ in range(4):
         dock = open_views(person)
+        person.waits(lambda: native.width() < width - 100)
         for panel in dock.panels:
             gone += [weakref.ref(panel.view.model), weakref.ref(panel.canvas)]
             gone += [weakref.ref(layer) for layer in panel.view.model.layers]
         panel = None
         close_views(person, dock)
         dock = None
+        person.waits(lambda: native.width() >= width - 40)
     gc.collect()
     QApplication.processEvents()
     gc.collect()

@@ -1,4 +1,4 @@
-"""Workers that do as they are told."""
+"""Workers with scripted results and failures."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""An answering backend of somebody else's package, which says what it was told to say."""
+"""An answering backend of another package, with scripted answers."""
 
 import os
 import time

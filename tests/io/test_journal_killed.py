@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def test_records_that_do_not_fit_are_written_in_order_when_there_is_space(tmp_pa
     journal.write(ledger.records[0])
     with monkeypatch.context() as full:
         full.setattr(
-            "napari_medvlm.io.journal._append_whole",
+            "napari_medvlm.io.journal.append_whole",
             lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")),
         )
         for record in ledger.records[1:4]:
@@ -95,3 +96,47 @@ def test_records_that_do_not_fit_are_written_in_order_when_there_is_space(tmp_pa
     ]
     assert Ledger.load(journal.path).records == ledger.records
     assert journal.path.read_bytes().count(b"\n") == len(ledger.records) + 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes")
+def test_a_disk_that_does_not_respond_holds_no_caller_and_gets_all_records_later(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("napari_medvlm.io.journal.LATE_S", 0.01)
+    ledger, failures, is_reported = records(5)[0], [], threading.Event()
+    journal = Journal(
+        tmp_path / "a.jsonl",
+        Ledger(ledger.image),
+        lambda failure: (failures.append(failure), is_reported.set()),
+    )
+    os.mkfifo(journal.path)  # opening it for writing lasts until it is opened for reading
+    for record in ledger.records[:4]:
+        journal.write(record)
+    assert is_reported.wait(60)
+    assert [failure.message for failure in failures] == [
+        "The session is not being saved: the disk does not respond."
+    ]
+    assert not journal.flush(0)
+    reader = os.open(journal.path, os.O_RDONLY | os.O_NONBLOCK)
+    journal.path.unlink()
+    os.close(reader)
+    for record in ledger.records[4:]:
+        journal.write(record)
+    assert journal.flush(60)
+    journal.close()
+    assert Ledger.load(journal.path).records == ledger.records
+    assert len(failures) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes")
+def test_a_journal_on_a_disk_that_does_not_respond_is_closed_at_once(tmp_path):
+    ledger = records(1)[0]
+    journal = Journal(tmp_path / "a.jsonl", Ledger(ledger.image), lambda _: None)
+    os.mkfifo(journal.path)
+    journal.write(ledger.records[0])
+    journal.close()
+    assert journal._lock.is_locked  # the thread may still write
+    reader = os.open(journal.path, os.O_RDONLY | os.O_NONBLOCK)
+    journal._appender.join(60)
+    os.close(reader)
+    assert not journal._appender.is_alive()

@@ -100,7 +100,7 @@ def test_endless_repetition_is_kept_once(text: str, kept: str | None, times: int
 
 
 @given(st.text(max_size=200))
-def test_what_is_kept_of_a_text_is_its_beginning(text: str) -> None:
+def test_a_text_without_its_loop_is_its_beginning(text: str) -> None:
     assert text.startswith(without_loop(text)[0])
 
 

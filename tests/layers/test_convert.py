@@ -6,6 +6,8 @@ import dask.array
 import nibabel
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from numpy.testing import assert_allclose, assert_array_equal
@@ -13,11 +15,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 import napari_medvlm as nmv
 from napari_medvlm._writer import write_labels
 from napari_medvlm.data.errors import GeometryMismatch, InvalidImage
+from napari_medvlm.data.geometry.display import display_grid
+from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.label_image import NamedLabels, flattened
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Modality, Volume, Window
 from napari_medvlm.data.window_presets import CT_WINDOWS, default_window, windows
-from napari_medvlm.layers import labels_data, labels_of, mask_of_label, volume_of
+from napari_medvlm.layers import labels_data, labels_of, layer_data, mask_of_label, volume_of
 from napari_medvlm.layers.difference_layer import paired, values_in
 from napari_medvlm.layers.label_names import named_labels
 from napari_medvlm.layers.question_objects import masks_of, offered
@@ -130,3 +134,41 @@ def test_regions_that_overlap_are_saved_to_a_file_each(tmp_path):
     assert [Path(path).name for path in paths] == ["plan_1_body.nii.gz", "plan_2_left.nii.gz"]
     sizes = [np.count_nonzero(np.asarray(nibabel.load(path).dataobj)) for path in paths]
     assert sizes == [left.size, np.count_nonzero(left)]
+
+
+def test_the_slider_of_a_viewer_reaches_every_slice():
+    generator = np.random.default_rng(3)
+    published = [0.664062, 0.703125, 0.7421875, 0.8, 2.1, 3.0, 6.499999999999998]
+    missed = 0
+    for _ in range(40):
+        spacing = generator.choice(published, 3) * generator.choice([-1, 1], 3)
+        start = np.round(generator.uniform(-300, 300, 3), generator.integers(0, 7))
+        affine = np.diag([*spacing, 1.0])
+        affine[:3, 3] = start
+        shape = tuple(int(n) for n in generator.integers(2, 60, 3))
+        volume = Volume(np.zeros(shape, np.uint8), affine)
+        data, keywords, _ = layer_data(volume)
+        viewer = ViewerModel()
+        layer = viewer.add_image(data, affine=keywords["affine"])
+        assert viewer.dims.nsteps == shape
+        last = np.array(shape) - 1
+        assert_allclose(layer.data_to_world(last), volume.grid.to_world(last), atol=1e-5)
+        viewer.layers.clear()
+        viewer.add_image(data, affine=affine)
+        missed += viewer.dims.nsteps != shape
+    assert missed  # by the unchanged affine
+
+
+@given(
+    spacing=st.floats(1e-4, 100),
+    start=st.floats(-2000, 2000),
+    slices=st.integers(1, 4000),
+)
+def test_slices_of_any_spacing_are_counted_exactly(spacing, start, slices):
+    affine = np.diag([spacing, 1.0, 1.0, 1.0])
+    affine[0, 3] = start
+    shown = display_grid(Grid((slices, 1, 1), affine))
+    first, last = (shown.to_world((n, 0, 0))[0] for n in (0, slices - 1))
+    assert int((last - first) / shown.spacing[0]) + 1 == slices
+    assert abs(shown.affine[0, 3] - start) < 1e-7 * spacing
+    assert abs(shown.spacing[0] - spacing) < 1e-7 * spacing

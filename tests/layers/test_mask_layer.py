@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Layer
+from napari.utils.colormaps.standardize_color import transform_color
+from numpy.testing import assert_allclose
 
 import napari_medvlm as nmv
 from napari_medvlm.layers import layer_data
@@ -65,6 +67,18 @@ def test_masks_whose_data_type_was_converted_follow_the_session(opened):
     session.wait()
     layers.redraw()
     assert set(np.unique(mask.data)) == set(np.unique(session.labels)) == {0, 1, 2}
+
+
+def test_a_new_object_has_its_colour_without_another_colormap(opened):
+    _, session, layers = opened
+    mask = segment(session, layers)
+    before = mask.colormap
+    session.add(nmv.Point.at_index(session.volume, (12, 20, 33)), session.add_object("second"))
+    session.wait()
+    layers.redraw()
+    assert mask.colormap is before
+    expected = transform_color([live.info.color for live in session.now.objects.values()])
+    assert_allclose(mask.colormap.map(np.array([1, 2])), expected, atol=1e-6)
 
 
 def test_an_object_is_hidden_shown_and_gone_to(opened):

@@ -218,7 +218,7 @@ def test_a_writer_thread_that_ended_is_reported_and_replaced(tmp_path, monkeypat
 
         broken.setattr(journal_module.Journal, "_sync", ended)
         journal.write(ledger.records[0])
-        journal._thread.join(10)
+        journal._syncer.join(10)
         assert not journal.flush(1)
     for record in ledger.records[1:]:
         journal.write(record)

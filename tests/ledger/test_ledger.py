@@ -223,7 +223,7 @@ def test_a_journal_that_was_gone_on_with_is_offered_before_a_newer_one(home):
     assert list(resumable(ledger.image)) == [old, new]
 
 
-def test_a_full_disk_is_reported_once_and_what_was_said_is_written_later(home, monkeypatch):
+def test_a_full_disk_is_reported_once_and_the_records_are_written_later(home, monkeypatch):
     ledger, failures = ledger_with([]), []
     path = new_journal(ledger.image)
     with monkeypatch.context() as full:

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from napari_medvlm.backends.automatic import monai_bundle
+from napari_medvlm.backends.automatic import bundle_folder
 from napari_medvlm.backends.models import adapters, network_plans, registry, transformers_loader
 from napari_medvlm.backends.models.resolve import resolve
 from napari_medvlm.io.archive.servers import servers
@@ -68,7 +68,7 @@ FILES = {
     ),
     "metadata.json": (
         METADATA,
-        lambda path: monai_bundle._labels(json.loads(path.read_text("utf-8"))),
+        lambda path: bundle_folder.labels_in(json.loads(path.read_text("utf-8"))),
     ),
     "a.cases.json": (CASES, worked_through),
     "names.json": ({"labels": {"background": 0, "liver": 1}}, read_names),

@@ -80,7 +80,7 @@ def test_environments_work_side_by_side(routed, ask, write, other_python):
     assert not hung.done()
 
 
-def test_variables_for_this_python_do_not_lead_the_other_astray(
+def test_python_variables_are_not_passed_to_another_interpreter(
     routed, ask, write, other_python, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("PYTHONHOME", str(tmp_path))

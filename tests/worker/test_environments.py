@@ -1,4 +1,4 @@
-"""What the file of environments may say, and what is told of an interpreter that will not do."""
+"""The file of environments, and the errors about unusable interpreters."""
 
 import json
 import os
@@ -87,7 +87,7 @@ def test_an_interpreter_that_does_not_answer_is_given_up(routed, ask, write, tmp
 
 @posix
 @pytest.mark.parametrize("how", ["cancel", "stop"])
-def test_an_interpreter_that_does_not_answer_holds_nobody_up(routed, ask, write, tmp_path, how):
+def test_an_unresponsive_interpreter_does_not_block_others(routed, ask, write, tmp_path, how):
     os.mkfifo(tmp_path / "started")
     write(where=script(tmp_path / "slow", f"echo > {tmp_path / 'started'}; exec sleep 3600"))
     job = routed.submit(ask("where"))
@@ -157,9 +157,7 @@ def test_a_broken_file_is_reported_by_its_line_until_it_is_mended(
     assert routed.submit(ask()).result(120).mask.voxels == 60
 
 
-def test_what_is_missing_here_is_no_obstacle_to_a_backend_that_runs_elsewhere(
-    write, other_python, home
-):
+def test_a_backend_with_an_environment_needs_no_modules_in_this_one(write, other_python, home):
     assert obstacle("threshold") is None
     assert "needs a_module_that_nobody_has" in obstacle("needy")
     write(needy=other_python)
@@ -188,7 +186,7 @@ def test_the_command_line_lists_them_and_what_is_wrong(write, other_python, home
     assert "Line 1 of environments.yaml is not YAML" in done.stderr
 
 
-def test_what_the_other_python_lacks_is_reported_with_the_command_for_it(
+def test_modules_missing_in_the_environment_are_reported_with_the_command(
     routed, ask, write, other_python
 ):
     write(needy=other_python)

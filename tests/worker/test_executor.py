@@ -25,7 +25,7 @@ def weights(tmp_path):
 
 
 class Recording:
-    """A backend that keeps what it was told to load."""
+    """A backend that records the models that it loads."""
 
     loaded = []
 
@@ -50,7 +50,7 @@ def test_a_backend_is_given_the_path_of_a_named_model(weights, volume, monkeypat
         work.do(Request("vlm", volume, "ours", "cpu"), ignored, lambda text: None)
 
 
-def test_what_a_worker_has_loaded_is_known_until_it_ends(ask):
+def test_loaded_models_are_listed_until_the_worker_ends(ask):
     with RoutedRunner() as runner:
         assert runner in living()
         assert runner.models == ()
@@ -72,7 +72,8 @@ def test_a_model_in_memory_is_reported_as_loaded(weights):
     (row,) = [r for r in model_status.offered([("detector", "ours")]) if r.model.name == "ours"]
     assert row.state == "added"
     assert row.does == "locates phrases, answers, explains answers"
-    assert row.usable
+    assert row.here
+    assert row.obstacle is None
 
 
 def test_workers_are_reported_that_nothing_may_be_fetched(monkeypatch):
@@ -91,4 +92,3 @@ def test_a_backend_that_lacks_a_module_is_reported_with_its_models(monkeypatch):
     assert row.obstacle.startswith("It needs transformers, which is not installed. Install it with")
     assert "napari-medvlm[vlm]" in row.obstacle
     assert row.installable
-    assert not row.usable

@@ -16,14 +16,14 @@ import pytest
 
 from napari_medvlm.data.errors import Cancelled, OutOfMemory, WorkerCrashed, WorkerHung
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.worker import shared_memory
+from napari_medvlm.worker import memory_block, shared_memory
 from tests.worker.conftest import FOREIGN, posix
 
 
 def blocks(pid=None):
     """Names of the shared blocks that a process owns; of this one by default."""
     folder = Path("/dev/shm")
-    return {p.name for p in folder.glob(f"{shared_memory.PREFIX}{pid or os.getpid()}_*")}
+    return {p.name for p in folder.glob(f"{memory_block.PREFIX}{pid or os.getpid()}_*")}
 
 
 def started(runner, ask, backend):

@@ -88,7 +88,7 @@ def test_objects_of_a_question_travel_as_the_packed_bits_of_their_boxes(shared):
 def test_labels_travel_in_the_message_where_shared_memory_is_full(shared, monkeypatch):
     volume = new_volume()
     shared.run(1, Request("embedded", volume))
-    monkeypatch.setattr(shared_memory, "_free_bytes", lambda: 8)
+    monkeypatch.setattr(shared_memory, "free_bytes", lambda: 8)
     labels = new_labels(volume)
     run = shared.run(2, ground(volume, labels))
     assert run.request.query.labels == (labels,)

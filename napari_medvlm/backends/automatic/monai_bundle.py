@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,17 @@ from napari_medvlm.backends.automatic.base import (
     LabelledBackend,
     masks_of_values,
     require_shape,
+)
+from napari_medvlm.backends.automatic.bundle_folder import (
+    bundle_folder,
+    channels_in,
+    config_file,
+    labels_in,
+    make_importable,
+    part_of,
+    read_metadata,
+    steps_in,
+    weights_in,
 )
 from napari_medvlm.backends.automatic.monai_io import (
     array_of,
@@ -29,20 +38,13 @@ from napari_medvlm.backends.base import BackendInfo, Progress, Task
 from napari_medvlm.backends.memory.fallback import Fallback, MemoryFallbacks
 from napari_medvlm.backends.models.transformers_loader import torch_device
 from napari_medvlm.backends.models.trust import require_trusted
-from napari_medvlm.data.errors import DAMAGED, BackendFailed, BackendUnavailable
+from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
 from napari_medvlm.data.mask import Mask
 
-CONFIGS = ("inference.json", "inference.yaml", "inference.yml")
-MOST_CHANNELS = 10_000
 SLIDING = ("sw_batch_size", "sw_device", "device")
 """What says of an inferer how many windows it looks at together, and where."""
 FILES = ("LoadImaged", "LoadImage", "SaveImaged", "SaveImage")
 """Steps that read or write files: the image comes from here, and the masks stay here."""
-
-_WRONG = (ValueError, RuntimeError, TypeError, ImportError, AttributeError, LookupError, OSError)
-"""What a configuration that does not fit this computer raises."""
-_IMPORTABLE: list[str] = []
-"""The folder of the bundle whose modules can be imported now."""
 
 
 class BundleBackend(LabelledBackend):
@@ -65,12 +67,12 @@ class BundleBackend(LabelledBackend):
     @classmethod
     def vocabulary(cls, model: str | None) -> tuple[str, ...]:
         """The names of the bundle's labels, from its metadata."""
-        return tuple(_labels(_metadata(_folder(model))).values())
+        return tuple(labels_in(read_metadata(bundle_folder(model))).values())
 
     @classmethod
     def channels(cls, model: str | None) -> tuple[str, ...]:
         """The names of the channels of the bundle's input, from its metadata."""
-        return _channels(_metadata(_folder(model)))
+        return channels_in(read_metadata(bundle_folder(model)))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -85,10 +87,10 @@ class BundleBackend(LabelledBackend):
         BackendUnavailable
             If there is no bundle, it is not trusted, or it is for something else than segmenting.
         """
-        folder = _folder(model)
-        metadata = _metadata(folder)
-        self._labels = _labels(metadata)
-        self.channel_names = _channels(metadata)
+        folder = bundle_folder(model)
+        metadata = read_metadata(folder)
+        self._labels = labels_in(metadata)
+        self.channel_names = channels_in(metadata)
         require_trusted(folder, "The bundle in")
         self._device = torch_device(device)
         self._read(folder, metadata)
@@ -121,11 +123,11 @@ class BundleBackend(LabelledBackend):
         """Make the network, the inferer and the steps around them."""
         from monai.bundle import ConfigParser
 
-        _make_importable(folder)
+        make_importable(folder)
         parser = ConfigParser()
-        config = ConfigParser.load_config_file(_config(folder))
+        config = ConfigParser.load_config_file(config_file(folder))
         _require_no_prompts(folder, config)
-        for step in _steps(config):
+        for step in steps_in(config):
             if str(step["_target_"]).rpartition(".")[2] in FILES:
                 step["_disabled_"] = True
         parser.read_config(config)
@@ -134,13 +136,13 @@ class BundleBackend(LabelledBackend):
         self._title = str(metadata.get("name") or folder.name)
         self._key = str(parser.get("image_key", "image"))
         self._amp = bool((config.get("evaluator") or {}).get("amp", False))
-        network = _part(parser, "network_def" if "network_def" in config else "network", folder)
-        path = _weights(parser, config, folder)
+        network = part_of(parser, "network_def" if "network_def" in config else "network", folder)
+        path = weights_in(parser, config, folder)
         fill(network, state_of(path, f"The bundle {self._title}"), path)
         self._network = network.to(self._device).eval()
-        self._inferer = _part(parser, "inferer", folder)
-        self._before = _part(parser, "preprocessing", folder)
-        self._after = _part(parser, "postprocessing", folder)
+        self._inferer = part_of(parser, "inferer", folder)
+        self._before = part_of(parser, "preprocessing", folder)
+        self._after = part_of(parser, "postprocessing", folder)
 
     def _new_ladder(self, usual: Any) -> MemoryFallbacks:
         """The fallbacks for too little memory, mildest first."""
@@ -187,133 +189,12 @@ class BundleBackend(LabelledBackend):
         return half
 
 
-def _folder(model: str | None) -> Path:
-    folder = Path(model or "").expanduser()
-    if not model or not folder.is_dir():
-        raise BackendUnavailable(
-            f"There is no folder {model}." if model else "No MONAI bundle was given.",
-            "Choose the folder of a MONAI bundle: the one with configs and models.",
-        )
-    return folder.resolve()
-
-
-def _config(folder: Path) -> Path:
-    for name in CONFIGS:
-        if (folder / "configs" / name).is_file():
-            return folder / "configs" / name
-    raise BackendUnavailable(
-        f"The folder {folder} has no configs/inference.json or .yaml.",
-        "Choose the folder of a MONAI bundle: the one with configs and models.",
-    )
-
-
-def _metadata(folder: Path) -> dict[str, Any]:
-    _config(folder)
-    try:
-        return dict(json.loads((folder / "configs" / "metadata.json").read_text("utf-8")))
-    except DAMAGED as error:
-        raise BackendUnavailable(
-            f"The bundle in {folder} has no configs/metadata.json that can be read.",
-            "Download the bundle again; its labels are named there.",
-        ) from error
-
-
-def _labels(metadata: Mapping[str, Any]) -> dict[int, str]:
-    """Names of the output's values or channels, without the background."""
-    try:
-        outputs = metadata.get("network_data_format", {}).get("outputs", {})
-        output: dict[str, Any] = outputs.get("pred") or next(iter(outputs.values()), {})
-        channels = min(int(output.get("num_channels", 2)), MOST_CHANNELS)
-        named = output.get("channel_def") or {str(k): f"label {k}" for k in range(1, channels)}
-        labels = {int(k): str(name) for k, name in named.items()}
-    except DAMAGED as error:
-        raise BackendUnavailable(
-            f"The labels in the bundle's metadata.json cannot be read: {error}.",
-            "Download the bundle again.",
-        ) from error
-    if output.get("type") == "object" or not labels:
-        raise BackendUnavailable(
-            "The bundle does not segment: its metadata lists no label image.",
-            "Choose a bundle for segmentation.",
-        )
-    return {k: name for k, name in labels.items() if name.lower() != "background"}
-
-
-def _channels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the channels of the input; empty if it has a single one."""
-    try:
-        inputs = metadata.get("network_data_format", {}).get("inputs", {})
-        several = {key: p for key, p in inputs.items() if int(p.get("num_channels", 1)) > 1}
-        named = {key: dict(p.get("channel_def") or {}) for key, p in several.items()}
-    except DAMAGED as error:
-        raise BackendUnavailable(
-            f"The inputs in the bundle's metadata.json cannot be read: {error}.",
-            "Download the bundle again.",
-        ) from error
-    if several and len(inputs) > 1:
-        raise BackendUnavailable(
-            f"The bundle has {len(inputs)} inputs: {', '.join(inputs)}.",
-            "Choose a bundle with a single input, of one or more channels.",
-        )
-    if not several:
-        return ()
-    ((key, part),) = several.items()
-    count = min(int(part["num_channels"]), MOST_CHANNELS)
-    return tuple(str(named[key].get(str(k)) or f"channel {k}") for k in range(count))
-
-
 def _require_no_prompts(folder: Path, config: Mapping[str, Any]) -> None:
     if "vista3d" in str(config.get("network_def", "")).lower():
         raise BackendUnavailable(
             f"The bundle in {folder} segments by prompts, which its configuration cannot be given.",
             "Choose the backend vista3d with the same folder.",
         )
-
-
-def _steps(config: Any) -> Iterator[dict[str, Any]]:
-    """Every part of a configuration that names a class to make."""
-    if isinstance(config, dict):
-        if "_target_" in config:
-            yield config
-        for part in config.values():
-            yield from _steps(part)
-    elif isinstance(config, list):
-        for part in config:
-            yield from _steps(part)
-
-
-def _part(parser: Any, name: str, folder: Path) -> Any:
-    """Instantiate a part of the configuration; errors become a one-sentence message."""
-    try:
-        return parser.get_parsed_content(name)
-    except _WRONG as error:
-        cause = error.__cause__ or error
-        raise BackendUnavailable(
-            f"The {name} of the bundle in {folder} cannot be created: {str(cause).strip()[:300]}",
-            "Install what its configs/metadata.json lists, or use a version for this MONAI.",
-        ) from error
-
-
-def _weights(parser: Any, config: Mapping[str, Any], folder: Path) -> Path:
-    """The file that the configuration loads, or where bundles keep it."""
-    if "load_path" in (config.get("checkpointloader") or {}):
-        return Path(_part(parser, "checkpointloader#load_path", folder))
-    return folder / "models" / "model.pt"
-
-
-def _make_importable(folder: Path) -> None:
-    """Let the configuration import the bundle's own modules, and not those of an earlier one.
-
-    No bytecode is written: a new file in the folder would end the trust in it.
-    """
-    sys.dont_write_bytecode = True
-    for earlier in _IMPORTABLE:
-        sys.path.remove(earlier)
-        for name, module in list(sys.modules.items()):
-            if str(getattr(module, "__file__", None) or "").startswith(earlier):
-                del sys.modules[name]
-    _IMPORTABLE[:] = [str(folder)]
-    sys.path.insert(0, str(folder))
 
 
 def _named(answer: NDArray[Any], labels: Mapping[int, str]) -> dict[str, Mask]:

@@ -23,11 +23,19 @@ from napari_medvlm.backends.automatic.network_card import (
     network_of,
 )
 from napari_medvlm.backends.automatic.sliced_network import Predictor, sliced, window_of
+from napari_medvlm.backends.automatic.textbrats import (
+    CHANNELS,
+    CUT,
+    PARTS,
+    TextBraTS,
+    textbrats_file,
+)
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
 from napari_medvlm.backends.memory.fallback import MemoryFallbacks
 from napari_medvlm.backends.models.transformers_loader import torch_device
 from napari_medvlm.backends.models.trust import require_trusted
-from napari_medvlm.data.errors import BackendUnavailable
+from napari_medvlm.data.errors import BackendUnavailable, InvalidPrompt
+from napari_medvlm.data.grounding import Grounding, GroundQuery
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
 
@@ -48,21 +56,28 @@ class NetworkBackend(LabelledBackend):
         modules=("torch", "monai"),
         memory_mib=4000,
     )
+    _textbrats: TextBraTS | None = None
+    _report = ""
 
     @classmethod
     def vocabulary(cls, model: str | None) -> tuple[str, ...]:
         """The names of the labels, from the card."""
-        return _names(card_of(network_of(model)))
+        return PARTS if textbrats_file(model) else _names(card_of(network_of(model)))
 
     @classmethod
     def channels(cls, model: str | None) -> tuple[str, ...]:
         """The names of the images that the network takes together, from the card."""
-        return card_of(network_of(model)).channels
+        return CHANNELS if textbrats_file(model) else card_of(network_of(model)).channels
+
+    @classmethod
+    def takes_report(cls, model: str | None) -> bool:
+        """Whether it is TextBraTS."""
+        return textbrats_file(model) is not None
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the loaded network's labels."""
-        return _names(self._card)
+        return PARTS if self._textbrats is not None else _names(self._card)
 
     def load(self, model: str | None, device: str) -> None:
         """Read the card and the network.
@@ -72,20 +87,50 @@ class NetworkBackend(LabelledBackend):
         BackendUnavailable
             If one is missing, or the network brings code (TorchScript does) and is not trusted.
         """
+        self._device = torch_device(device)
+        self._ladder = MemoryFallbacks(self.info.title, device)
+        self._cached.clear()
+        checkpoint = textbrats_file(model)
+        if checkpoint is not None:
+            self._textbrats = TextBraTS(checkpoint, self._device)
+            self.channel_names = CHANNELS
+            return
+        self._textbrats = None
         path = network_of(model)
         self._card = card_of(path)
         self.channel_names = self._card.channels
-        self._device = torch_device(device)
-        self._ladder = MemoryFallbacks(self.info.title, device)
         if path.suffix == ".onnx":
             self._predict = _onnx(path, self._device)
         else:
             require_trusted(path, "The network in")
             self._predict = _torchscript(path, self._device)
-        self._cached.clear()
+
+    def ground(self, query: GroundQuery, progress: Progress) -> Grounding:
+        """The masks of the names that the phrases mean, if they reach into the scope.
+
+        Raises
+        ------
+        InvalidPrompt
+            If the model takes a report and there is none.
+        """
+        if self._textbrats is None:
+            return super().ground(query, progress)
+        if not query.report.strip():
+            raise InvalidPrompt(
+                "TextBraTS needs the report of the examination.",
+                "Write or paste it into Input report; on the command line: --report FILE",
+            )
+        if query.report != self._report:
+            self._report = query.report
+            self._cached.clear()
+        grounding = super().ground(query, progress)
+        cut = (CUT,) if self._textbrats.is_cut(query.report) else ()
+        return replace(grounding, notes=(*grounding.notes, *cut))
 
     def masks(self, names: Sequence[str], progress: Progress) -> Mapping[str, Mask]:
         """The masks of all labels: the network gives them together."""
+        if self._textbrats is not None:
+            return self._textbrats.masks(self._images, self._report, progress)
         import torch
         from monai.data import MetaTensor
         from monai.inferers import sliding_window_inference

@@ -26,18 +26,22 @@ TIED = (
 )
 """Names of the embeddings of tokens, which are one weight."""
 UNUSED = (r"final_logits_bias$",)
-RULES = (
-    (r"^image_projection$", "model.multi_modal_projector.image_projection.weight"),
-    (r"^image_proj_norm\.", "model.multi_modal_projector.image_proj_norm."),
-    (r"^image_pos_embed\.", "model.multi_modal_projector.image_position_embed."),
-    (r"^visual_temporal_embed\.", "model.multi_modal_projector.visual_temporal_embed."),
-    (r"^vision_tower\.", "model.vision_tower."),
+DAVIT_RULES = (
     (r"(\.convs\.\d+)\.proj\.", r"\1.conv."),
     (r"(\.conv[12])\.fn\.dw\.", r"\1."),
     (r"\.(window_attn|channel_attn)\.norm\.", ".norm1."),
     (r"\.(window_attn|channel_attn)\.fn\.", r".\1."),
     (r"\.ffn\.norm\.", ".norm2."),
     (r"\.ffn\.fn\.net\.", ".ffn."),
+)
+"""Names in the image encoder, which MedImageInsight has too."""
+RULES = (
+    (r"^image_projection$", "model.multi_modal_projector.image_projection.weight"),
+    (r"^image_proj_norm\.", "model.multi_modal_projector.image_proj_norm."),
+    (r"^image_pos_embed\.", "model.multi_modal_projector.image_position_embed."),
+    (r"^visual_temporal_embed\.", "model.multi_modal_projector.visual_temporal_embed."),
+    (r"^vision_tower\.", "model.vision_tower."),
+    *DAVIT_RULES,
     (r"^language_model\.model\.", "model.language_model."),
     (r"^language_model\.lm_head\.", "lm_head."),
 )

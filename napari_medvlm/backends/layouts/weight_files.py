@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
-from napari_medvlm.backends.models.trust import check_weights_file
+from napari_medvlm.backends.models.trust import check_weights_file, numbers_of_numpy
 from napari_medvlm.data.errors import DAMAGED, BackendUnavailable
 from napari_medvlm.settings.paths import exists
 
@@ -41,12 +41,13 @@ def read_file(path: Path) -> Any:
     import torch
 
     try:
-        if path.suffix == ".safetensors":
+        if is_safetensors(path):
             from safetensors.torch import load_file
 
             return load_file(path)
         check_weights_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+        with torch.serialization.safe_globals(numbers_of_numpy()):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
     except pickle.UnpicklingError:
         raise BackendUnavailable(
             f"{path.name} holds more than weights; its code is not run.",
@@ -112,7 +113,7 @@ class WeightFiles:
 
     def _opened(self, file: Path) -> _Safetensors | _Pickle:
         if file not in self._open_files:
-            kind = _Safetensors if file.suffix == ".safetensors" else _Pickle
+            kind = _Safetensors if is_safetensors(file) else _Pickle
             self._open_files[file] = kind(file)
         return self._open_files[file]
 
@@ -191,9 +192,18 @@ def mentioned(file: Path, names: Sequence[str]) -> bool:
     return all(name.encode() in contents for name in names)
 
 
+def is_safetensors(file: Path) -> bool:
+    """Whether a file is in the safetensors format, by its suffix or its first bytes."""
+    if file.suffix == ".safetensors":
+        return True
+    with file.open("rb") as opened:
+        length, brace = int.from_bytes(opened.read(8), "little"), opened.read(1)
+    return brace == b"{" and length < file.stat().st_size
+
+
 def _contents(file: Path) -> bytes:
     """The names of weights in a file, as the bytes that hold them."""
-    if file.suffix == ".safetensors":
+    if is_safetensors(file):
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
             return opened.read(min(length, MOST_BYTES))

@@ -119,7 +119,7 @@ def only_weights(path: Path | str) -> Iterator[None]:
     before = os.environ.get(FORCE)
     os.environ[FORCE] = "1"
     try:
-        with safe_globals(_numbers()):
+        with safe_globals(numbers_of_numpy()):
             yield
     except pickle.UnpicklingError as error:
         raise BackendUnavailable(
@@ -134,7 +134,7 @@ def only_weights(path: Path | str) -> Iterator[None]:
             os.environ[FORCE] = before
 
 
-def _numbers() -> list[Any]:
+def numbers_of_numpy() -> list[Any]:
     """Numbers and arrays of numpy, under the names of its older versions too."""
     import numpy as np
     from numpy._core.multiarray import _reconstruct, scalar

@@ -15,7 +15,7 @@ from napari_medvlm.data.answer import Answer, AnswerKind, Claim, Question
 from napari_medvlm.data.tool_call import ToolCall
 from napari_medvlm.language.closed_answers import Chosen, count_in, option_in, yes_or_no
 from napari_medvlm.language.sentences import without_loop
-from napari_medvlm.language.stated_answer import unboxed
+from napari_medvlm.language.stated_answer import unboxed, without_chat_marks
 
 _FENCE = re.compile(r"```(?:json)?", re.IGNORECASE)
 _NO_ITEM = re.compile(r"\s*(?:```(?:json)?)?\s*\[\s*\]\s*(?:```)?\s*", re.IGNORECASE)
@@ -81,7 +81,7 @@ def answer_of(
     thinking, text = split_reasoning(written.text, row.markers)
     thinking = "\n\n".join(thought for thought in (written.thinking.strip(), thinking) if thought)
     calls, text = _called(text, written, question)
-    text = separated(text, row.grammar)
+    text = separated(without_chat_marks(text), row.grammar)
     text, times = without_loop(text)
     notes = list(written.notes)
     if times > 1:

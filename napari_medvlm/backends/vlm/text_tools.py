@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from napari_medvlm.data.tool_call import ToolCall, ToolResult, ToolSpec
@@ -25,15 +25,6 @@ HIDDEN = (("<tool>", "</tool>"), ("<tool_call>", "</tool_call>"))
 """What stands around a call, and is not shown as text."""
 
 _CALL = re.compile(r"<tool(_call)?>(.*?)(?:</tool(?:_call)?>|(?=<tool(?:_call)?>)|\Z)", re.DOTALL)
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
-    "null": (type(None),),
-}
 
 
 def offer(tools: Sequence[ToolSpec]) -> str:
@@ -106,33 +97,4 @@ def called(name: str, arguments: Any, tools: Sequence[ToolSpec], id: str = "") -
         known = ", ".join(tool.name for tool in tools) or "none"
         problem = f"There is no tool {name[:60]!r}. There are: {known}."
         return ToolCall(name, arguments, id, problem)
-    return ToolCall(name, arguments, id, _problem(arguments, spec))
-
-
-def _problem(arguments: Mapping[str, Any], spec: ToolSpec) -> str:
-    """Error of arguments against the tool's schema; empty if they are valid."""
-    properties: Mapping[str, Any] = spec.parameters.get("properties", {})
-    missing = [name for name in spec.parameters.get("required", ()) if name not in arguments]
-    if missing:
-        return f"{spec.name} needs {', '.join(missing)}."
-    unknown = [name for name in arguments if name not in properties]
-    if unknown:
-        return f"{spec.name} takes no {', '.join(map(str, unknown))}."
-    wrong = (_schema_error(name, value, properties[name]) for name, value in arguments.items())
-    return next((problem for problem in wrong if problem), "")
-
-
-def _schema_error(name: str, value: Any, schema: Mapping[str, Any]) -> str:
-    kinds = schema.get("type", ())
-    kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
-    allowed = tuple(t for kind in kinds for t in _TYPES.get(kind, (object,)))
-    if allowed and (not isinstance(value, allowed) or (_is_bool(value) and bool not in allowed)):
-        return f"{name} must be of the kind {' or '.join(kinds)}, not {value!r}."
-    choices = schema.get("enum")
-    if choices is not None and value not in choices:
-        return f"{name} must be one of {', '.join(map(str, choices))}, not {value!r}."
-    return ""
-
-
-def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool)
+    return ToolCall(name, arguments, id, spec.argument_error(arguments))

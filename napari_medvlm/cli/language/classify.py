@@ -31,10 +31,13 @@ def classify(  # noqa: PLR0913  # one for each option
     image: Image,
     label: Annotated[list[str], typer.Argument(help="Labels, each in quotes.")],
     exclusive: Annotated[
-        bool, typer.Option(help="Exactly one label is true; else each against its negation.")
+        bool,
+        typer.Option(
+            help="Exactly one label is true; by default each is scored against its negation."
+        ),
     ] = False,
     by_descriptors: Annotated[
-        bool, typer.Option(help="Judge findings by their visual descriptors (Xplainer, FLAIR).")
+        bool, typer.Option(help="Score findings by their visual descriptors (Xplainer, FLAIR).")
     ] = False,
     descriptors: Annotated[
         Path | None,

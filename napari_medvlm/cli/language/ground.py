@@ -32,13 +32,19 @@ Searched = Annotated[
 ]
 HeatmapThreshold = Annotated[
     float | None,
-    typer.Option(help="Turn heatmaps into masks of the values from this one on, 0 to 1."),
+    typer.Option(help="Threshold for masks of the heatmaps, 0 to 1."),
 ]
 MaxOverlap = Annotated[
     float,
     typer.Option(
-        help="Of boxes of a phrase that overlap more than this (intersection over union, 0 to 1), "
-        "keep the one with the highest score.",
+        help="Non-maximum suppression: of boxes of a phrase that overlap more than this "
+        "(intersection over union, 0 to 1), keep the one with the highest score.",
+    ),
+]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", help="A text file with the report, for a model that takes one (TextBraTS)."
     ),
 ]
 MasksFile = Annotated[
@@ -67,6 +73,7 @@ def ground(  # noqa: PLR0913  # one for each option
     out: MasksFile = None,
     channel: Channels = [],  # noqa: B006
     resample: Resample = False,
+    report: ReportFile = None,
     backend: Backend = "embedded",
     model: Model = None,
     device: Device = "cpu",
@@ -79,9 +86,9 @@ def ground(  # noqa: PLR0913  # one for each option
     """Locate phrases in an image.
 
     Boxes are in patient millimetres (S, P, L), lowest and highest corner, and in JSON also as
-    indices z,y,x, first and one after the last. The exit status is 3 if
-    none of the phrases is found. A model of several images, such as T1, T2 and
-    FLAIR, gets all of them by --channel; IMAGE is the one whose grid the masks have.
+    indices z,y,x, first and one after the last. The exit status is 3 if none of the phrases is
+    found. A model of several images, such as T1, T2 and FLAIR, gets all of them by --channel;
+    IMAGE is the one whose grid the masks have.
     """
     import napari_medvlm as nmv
 
@@ -90,10 +97,11 @@ def ground(  # noqa: PLR0913  # one for each option
         named = read_label_images(labels, volume)
         channels = read_channels(channel, image, volume, spacing, gaps)
         note_device(backend, device)
-        start = time.perf_counter()
+        text, start = _report_of(report, backend, model), time.perf_counter()
         grounding = nmv.ground(
             volume, phrase, backend, scope=scope_of(slices, slice_step_mm, coarse_to_fine),
             labels=named, model=model, device=device, channels=channels, resample=resample,
+            report=text,
         )  # fmt: skip
         seconds = time.perf_counter() - start
         grounding = _filtered(grounding, volume, max_overlap, heatmap_threshold)
@@ -105,11 +113,30 @@ def ground(  # noqa: PLR0913  # one for each option
         "seconds": round(seconds, 3),
         **_grounding_summary(grounding, volume, named),
     }
-    lines = [_region_line(region, volume) for region in grounding.regions]
-    lines += [f"{n.phrase}: not found. {n.reason}" for n in grounding.not_found]
-    print_result(summary, as_json, lambda: "\n".join(lines))
+    print_result(summary, as_json, lambda: "\n".join(_lines(grounding, volume)))
     if not grounding.regions:
         raise typer.Exit(NOT_FOUND)
+
+
+def _lines(grounding: Any, volume: Any) -> list[str]:
+    """What is printed of a grounding."""
+    lines = [_region_line(region, volume) for region in grounding.regions]
+    return lines + [f"{n.phrase}: not found. {n.reason}" for n in grounding.not_found]
+
+
+def _report_of(file: Path | None, backend: str, model: str | None) -> str:
+    """The text of a report; empty: none was given."""
+    from napari_medvlm.backends import registry
+    from napari_medvlm.backends.models.resolve import resolve
+
+    if file is None:
+        return ""
+    if not registry.takes_report(backend, resolve(model)):
+        raise typer.BadParameter("The model takes no report. Leave --report out.")
+    try:
+        return file.expanduser().read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{file} cannot be read as text in UTF-8: {error}") from error
 
 
 def _filtered(

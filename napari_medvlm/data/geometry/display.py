@@ -28,6 +28,9 @@ from napari_medvlm.data.geometry.grid import (
 ALIGNED_TOLERANCE = 1e-4
 """Largest sine of an angle between a voxel axis and a patient axis that counts as aligned."""
 
+SPACING_BITS = 26
+"""Binary digits of a displayed spacing: with 26 more, an integer times it is exact."""
+
 
 # A viewer shows planes along the patient's axes.
 
@@ -57,13 +60,27 @@ def display_grid(grid: Grid) -> Grid:
         z, y, x = (grid.shape[axis] for axis in axes)
         upright = np.diag([*np.diag(grid.affine[:3, axes]), 1.0])
         upright[:3, 3] = grid.affine[:3, 3]
-        return Grid((z, y, x), upright)
+        return Grid((z, y, x), _in_binary_steps(upright))
     spacing = np.array(grid.spacing)[axes]
     low, high = world_bounds(grid, (0, 0, 0), grid.shape)
     z, y, x = np.maximum(np.ceil((high - low) / spacing).astype(int), 1)
     affine = np.diag([*spacing, 1.0])
     affine[:3, 3] = low + spacing / 2
-    return Grid((int(z), int(y), int(x)), affine)
+    return Grid((int(z), int(y), int(x)), _in_binary_steps(affine))
+
+
+def _in_binary_steps(affine: FloatArray) -> FloatArray:
+    """A diagonal affine whose slice positions are exact in floating point.
+
+    A viewer counts the slices as ``int((last - first) / spacing) + 1``. Rounded, the quotient can
+    be a little less than a whole number, and the last slice would be out of reach of its slider.
+    The numbers change by less than 1e-7 of a voxel.
+    """
+    spacing, start = np.diag(affine)[:3], affine[:3, 3]
+    quantum = np.exp2(np.floor(np.log2(np.abs(spacing))) - SPACING_BITS)
+    exact = np.diag([*np.round(spacing / quantum) * quantum, 1.0])
+    exact[:3, 3] = np.round(start / quantum) * quantum
+    return exact
 
 
 def displayed(data: NDArray[Any], grid: Grid, order: int) -> NDArray[Any] | Reslice:

@@ -58,12 +58,12 @@ class InitialMask(BasePrompt):
                 f"The mask has the shape {cut.shape}, the image {grid.shape}.",
                 "Resample the mask to the image first.",
             )
-        packed = zlib.compress(np.packbits(cut.crop).tobytes())
+        packed = zlib.compress(cut.packed.tobytes())
         return cls(
             grid_shape=grid.shape,
             affine=tuple(map(tuple, grid.affine.tolist())),
             start=cut.start,
-            shape=cut.crop.shape,
+            shape=cut.crop_shape,
             bits=base64.b85encode(packed).decode("ascii"),
         )
 

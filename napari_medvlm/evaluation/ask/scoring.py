@@ -22,6 +22,7 @@ from napari_medvlm.evaluation.references.boxes import slice_region
 from napari_medvlm.language.closed_answers import option_in, yes_or_no
 from napari_medvlm.language.stated_answer import stated_part, without_confidence
 from napari_medvlm.language.stated_confidence import confidence_in
+from napari_medvlm.language.token_overlap import token_f1
 
 _LETTERS = re.compile(r"(?<![\w'])([A-H])(?![\w'])")
 EVIDENCE = "evidence"
@@ -81,7 +82,7 @@ def _figures(item: Item, text_answer: str, choice: str, refused: bool) -> dict[s
     return {
         "correct": same,
         "exact": same,
-        "f1": text.token_f1(text_answer, item.answer),
+        "f1": token_f1(text_answer, item.answer),
         "recall": text.token_recall(text_answer, item.answer),
         "rouge1": rouge1,
         "rouge_l": rouge_l,

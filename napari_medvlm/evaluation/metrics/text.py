@@ -1,17 +1,16 @@
-"""Figures of texts: exact match, token F1, BLEU and ROUGE, and what is no answer at all."""
+"""Figures of texts: exact match, token recall, BLEU and ROUGE, and what is no answer at all."""
 
 from __future__ import annotations
 
 import re
-import string
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_MARKS = str.maketrans(dict.fromkeys(string.punctuation, " "))
+from napari_medvlm.language.token_overlap import normalized, spaced, words_in
+
 _UNABLE = r"(?:cannot|can't|can not|could not|couldn't|(?:un|not )able to)"
 _REFUSAL = re.compile(
     rf"\b(?:i(?:'m| am)? sorry|as an? (?:ai|language model)\b"
@@ -24,27 +23,9 @@ NUMBER = re.compile(
     r"(?:(?<![\w.])|(?<=\d[xX]))[-+]?"
     r"(?:(?<![(\[,])\d{1,3}(?:,\d{3})+(?![\d,])|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?"
 )
-_SINGLE = re.compile(
-    r"(?:[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff"
-    r"\uf900-\ufaff\uff66-\uff9f]|[\U00020000-\U0003ffff])"
-)
-"""Characters of scripts without spaces between words: Han, Kana, Thai, Lao, Burmese, Khmer."""
 _ENGLISH = re.compile(r"[a-z0-9]+")
 REFUSAL_LENGTH = 300
 """A refusal stands in so many first characters."""
-
-
-def normalized(text: str) -> str:
-    """Lower case, without punctuation and articles, as SQuAD compares answers."""
-    plain = text.casefold().replace("'", "").translate(_MARKS)
-    plain = "".join(" " if unicodedata.category(c)[0] == "P" else c for c in plain)
-    return " ".join(_ARTICLES.sub(" ", plain).split())
-
-
-def spaced(text: str) -> str:
-    """A text with spaces around each character of a script that has none between words."""
-    composed = unicodedata.normalize("NFC", text)
-    return " ".join(_SINGLE.sub(r" \g<0> ", composed).split()) if _SINGLE.search(text) else text
 
 
 def words_of(text: str) -> list[str]:
@@ -62,21 +43,12 @@ def exact(answer: str, reference: str) -> bool:
     return normalized(answer) == normalized(reference)
 
 
-def token_f1(answer: str, reference: str) -> float:
-    """Harmonic mean of precision and recall of the words, each as often as it stands there."""
-    a, b = (spaced(normalized(text)).split() for text in (answer, reference))
-    common = sum((Counter(a) & Counter(b)).values())
-    if not a or not b:
-        return float(a == b)
-    return 2 * common / (len(a) + len(b))
-
-
 def token_recall(answer: str, reference: str) -> float:
     """Share of the words of the reference that the answer has, each as often as it stands there.
 
     The measure of open answers of LLaVA-Med (Li et al. 2023), on words normalized as by SQuAD.
     """
-    a, b = (spaced(normalized(text)).split() for text in (answer, reference))
+    a, b = (words_in(text) for text in (answer, reference))
     if not b:
         return float(not a)
     return sum((Counter(a) & Counter(b)).values()) / len(b)
@@ -108,11 +80,6 @@ def rouge(answer: str, reference: str) -> tuple[float, float]:
 def is_refusal(text: str) -> bool:
     """Whether a text says that there will be no answer."""
     return not text.strip() or _REFUSAL.search(text[:REFUSAL_LENGTH]) is not None
-
-
-def numbers_in(text: str) -> tuple[float, ...]:
-    """The numbers of a text, in order."""
-    return tuple(float(match.group().replace(",", "")) for match in NUMBER.finditer(text))
 
 
 class _Tokenizer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ class RunFolder:
     settings
         What the results depend on. Cases that are there must have come of the same; where none is,
         others take the place of those that were there.
+    extendable
+        Numbers in ``plan`` that may be larger than those of the cases that are there.
 
     Raises
     ------
@@ -52,7 +54,9 @@ class RunFolder:
         If the folder cannot be written to.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, settings: Mapping[str, Any], extendable: Collection[str] = ()
+    ) -> None:
         self.path = path
         wanted = json.loads(json.dumps(settings))
         recorded = read_json(path / "run.json")
@@ -61,7 +65,7 @@ class RunFolder:
             known = recorded.pop(HARDWARE, [])
             machines = [*known, *(machine for machine in machines if machine not in known)]
             recorded = _with_data(recorded, path, located)
-            if recorded != wanted:
+            if recorded != wanted and not _is_extended(recorded, wanted, extendable):
                 raise SettingsError(
                     f"{path} holds a run with other settings: {_difference(recorded, wanted)}.",
                     "Choose another folder with --out, or the settings of that run.",
@@ -230,6 +234,13 @@ def _relative(path: str, out: Path) -> str:
         return Path(os.path.relpath(Path(path).resolve(), out.resolve())).as_posix()
     except ValueError:  # on another drive
         return path
+
+
+def _is_extended(recorded: Json, wanted: Json, extendable: Collection[str]) -> bool:
+    """Whether nothing differs but numbers of the plan that have become larger."""
+    old, new = recorded.get("plan", {}), wanted.get("plan", {})
+    larger = {name: new[name] for name in extendable if name in old and new[name] > old[name]}
+    return bool(recorded | {"plan": old | larger} == wanted)
 
 
 def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

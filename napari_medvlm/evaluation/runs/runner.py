@@ -32,7 +32,8 @@ def run_cases(
     record
         ``data``, where the cases came from, and ``provenance``, what the figures depend on.
     out
-        The folder of the run; a run with the same settings is resumed.
+        The folder of the run; a run with the same settings, or with smaller numbers where the task
+        is ``extendable``, is resumed.
 
     Returns
     -------
@@ -49,9 +50,10 @@ def run_cases(
     Cancelled
         If it is stopped by ``progress`` or Ctrl-C, with how many cases are done.
     """
-    folder = RunFolder(out, run_settings(task, plan, record))
+    folder = RunFolder(out, run_settings(task, plan, record), task.extendable)
     recorded = {name: task.result.model_validate(result) for name, result in folder.done().items()}
-    done = {case.name: recorded[case.name] for case in cases if case.name in recorded}
+    complete = {name for name, result in recorded.items() if task.is_complete(result, plan)}
+    done = {case.name: recorded[case.name] for case in cases if case.name in complete}
     pending = {case.name: case for case in cases if case.name not in done}
     skipped: list[SkippedCase] = []
     progress(len(done) / len(cases), f"{len(done)} of {len(cases)} were done")

@@ -94,6 +94,10 @@ class EvaluationTask(Generic[PlanT, CaseT, ResultT]):
         result.
     fatal
         Errors after which no other case can go better.
+    extendable
+        Numbers in the plan that may be larger when a run is resumed.
+    is_complete
+        Whether a result has all that the plan asks for; otherwise its case is measured again.
     """
 
     name: str
@@ -110,6 +114,8 @@ class EvaluationTask(Generic[PlanT, CaseT, ResultT]):
     report: Callable[[Path, Json, Json, Sequence[tuple[CaseT, ResultT]]], Path]
     store: Callable[[Path, ResultT], ResultT] = lambda _, result: result
     fatal: tuple[type[MedVLMError], ...] = (BackendUnavailable, SettingsError)
+    extendable: tuple[str, ...] = ()
+    is_complete: Callable[[ResultT, PlanT], bool] = lambda result, plan: True
 
     def worker(self, plan: Mapping[str, Any]) -> CaseWorker[PlanT, CaseT, ResultT]:
         """A worker for a plan as of `model_dump`."""

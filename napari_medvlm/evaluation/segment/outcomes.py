@@ -82,3 +82,7 @@ class Outcome(CaseResult):
 
     attempts: tuple[Attempt, ...] = ()
     absent: tuple[str, ...] = ()
+
+    def has_steps(self, count: int) -> bool:
+        """Whether each structure has that many interactions."""
+        return all(len(attempt.steps) >= count for attempt in self.attempts)

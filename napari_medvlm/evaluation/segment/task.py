@@ -41,4 +41,6 @@ TASK = EvaluationTask(
     report=write_report,
     store=_store_sessions,
     fatal=(BackendUnavailable, SettingsError, PromptNotSupported),
+    extendable=("interactions",),
+    is_complete=lambda outcome, plan: outcome.has_steps(plan.interactions),
 )

@@ -140,11 +140,13 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _segmented(content: Json, plan: Json) -> Iterator[Measured]:
+def _segmented(content: Json, settings: Json) -> Iterator[Measured]:
     content.pop("source", None)
-    outcome = Outcome.model_validate(content)
+    outcome, plan = Outcome.model_validate(content), Plan.model_validate(settings)
+    if not outcome.has_steps(plan.interactions):
+        return  # of a run with more interactions that has not come to this case yet
     for attempt in outcome.attempts:
-        own, name = figures(attempt, Plan.model_validate(plan)), attempt.structure
+        own, name = figures(attempt, plan), attempt.structure
         yield Measured(outcome.case, name, outcome.case, name, own, attempt.truth_ml)
 
 

@@ -124,6 +124,12 @@ class PairingLayers:
         """The layer of a role, if it is in the viewer."""
         return None if self._layers is None else self._layers.get(role)
 
+    def preview(self, moved: Volume) -> None:
+        """Show the prior with another affine, in the same layer."""
+        layer, affine = self.layer(PRIOR), display_grid(moved.grid).affine
+        if layer is not None and not np.array_equal(layer.affine.affine_matrix, affine):
+            layer.data, layer.affine = displayed(moved.data, moved.grid, order=1), affine
+
     def blink(self) -> None:
         """Show the prior if the current image is shown, and the other way round."""
         layer = self.layer(PRIOR)

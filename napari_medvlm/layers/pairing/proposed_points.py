@@ -125,7 +125,7 @@ class ProposedPoints:
             border_width=0.12,
             blending="translucent_no_depth",
             features={"value": np.zeros(0, int), "name": np.zeros(0, object)},
-            text={"string": "{name}", "color": COLOR, "size": 9, "anchor": "upper_left"},
+            text={"string": "{name}", "color": COLOR, "size": 11, "anchor": "upper_left"},
         )
         active = self.viewer.layers.selection.active
         self._screen_size = ScreenSize(self.viewer, layer, DIAMETER_PX)

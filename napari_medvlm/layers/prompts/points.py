@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -179,17 +178,22 @@ class PointsLayer(PromptLayer[Point]):
             for i, color in zip(ids, colors, strict=True)
         ]
         borders = [PENDING if i in pending else color for i, color in zip(ids, colors, strict=True)]
-        if not np.array_equal(layer.features["prompt"].to_numpy(int), ids):
-            waiting = len(ids) > len(layer.data) and bool(pending)
-            # Do not redraw the layer list with each click, only when its mask arrives.
-            with layer.events.blocker() if waiting else nullcontext():
+        is_other = not np.array_equal(layer.features["prompt"].to_numpy(int), ids)
+        is_moved = not is_other and not np.allclose(layer.data, data, atol=1e-4)
+        # Do not redraw the layer list with each click, only when its mask arrives.
+        waiting = is_other and len(ids) > len(layer.data) and bool(pending)
+        with layer.events.blocker() if waiting else layer.events.set_data.blocker():
+            if is_other:
                 self._resize(layer, data, faces[-1:], borders[-1:])
                 layer.features["prompt"], layer.features["positive"] = ids, positive
                 layer.events.features()
-        elif not np.allclose(layer.data, data, atol=1e-4):
-            layer.data = data
-        _paint(layer, "face_color", faces)
-        _paint(layer, "border_color", borders)
+            elif is_moved:
+                layer.data = data
+            painted = [
+                _paint(layer, "face_color", faces), _paint(layer, "border_color", borders)
+            ]  # fmt: skip
+        if is_other or is_moved or any(painted):
+            layer.refresh(extent=False, thumbnail=not waiting)
 
     def _resize(self, layer: Points, data: FloatArray, face: list[str], border: list[str]) -> None:
         """Set the points' positions; new points get the colours of the last one at once."""
@@ -209,12 +213,14 @@ def _no_depth() -> InvalidPrompt:
     )
 
 
-def _paint(layer: Points, what: str, colors: list[str]) -> None:
-    """Set the points' colours if they differ: each assignment redraws the whole layer."""
+def _paint(layer: Points, what: str, colors: list[str]) -> bool:
+    """Set the points' colours if they differ; whether they do."""
     from napari.utils.colormaps.standardize_color import transform_color
 
     if not colors:
-        return
+        return False
     wanted, current = transform_color(colors), getattr(layer, what)
-    if wanted.shape != current.shape or not np.allclose(wanted, current, atol=1e-3):
+    is_same = wanted.shape == current.shape and np.allclose(wanted, current, atol=1e-3)
+    if not is_same:
         setattr(layer, what, wanted)
+    return not is_same

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.prompts import Box, Lasso, Line
-from napari_medvlm.layers.box_shapes import Vertices, draw_box
+from napari_medvlm.layers.box_shapes import Vertices, draw_box, transform_of
 from napari_medvlm.layers.orientation import axis_across, go_to, position_in_view
 from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
 from napari_medvlm.layers.prompts.slice_event import EventOnSlice
@@ -71,7 +71,7 @@ class ShapesLayer(PromptLayer[Drawn]):
         layer = Shapes(
             ndim=3,
             name=self.name,
-            affine=self.grid.affine,
+            **transform_of(self.grid),
             features={"prompt": np.zeros(0, int), "positive": np.zeros(0, bool)},
             edge_width=self._edge_width,
             face_color="transparent",

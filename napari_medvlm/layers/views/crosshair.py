@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.layers.convert import KEY
+from napari_medvlm.layers.display.insertions import Insertions
 from napari_medvlm.sessions.cursor import CursorPosition, Position
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Crosshair:
         self._cursor = cursor
         self._layer: Vectors | None = None
         self._colors: list[str] = []
+        self._insertions = Insertions(view.layers, self._draw)
         cursor.moved.connect(self._draw)
         for event in self._events():
             event.connect(self._draw)
@@ -56,6 +58,7 @@ class Crosshair:
         for event in self._events():
             event.disconnect(self._draw)
         self.view.layers.events.removed.disconnect(self._on_removed)
+        self._insertions.close()
         self.view.mouse_drag_callbacks.remove(self._on_press)
         self._remove()
 
@@ -77,6 +80,8 @@ class Crosshair:
         """Draw the lines where the cursor is."""
         position = self._cursor.position_mm
         if position is None or self.view.dims.ndim < 3 or not self.view.layers:
+            return
+        if self._insertions.is_running and self._layer not in self.view.layers:
             return
         vectors, colors = self._lines(position)
         layer = self._ready()

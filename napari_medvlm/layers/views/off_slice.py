@@ -11,6 +11,7 @@ from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.prompts import Box, Point
 from napari_medvlm.layers.convert import KEY
+from napari_medvlm.layers.display.insertions import Insertions
 from napari_medvlm.layers.display.screen_size import ScreenSize
 from napari_medvlm.layers.orientation import axis_across, position_in_view
 from napari_medvlm.layers.prompts.base import NEGATIVE, POSITIVE
@@ -64,6 +65,7 @@ class OffSlicePrompts:
         self._linked = linked_views(view)
         self._layer: Points | None = None
         self._drawn: tuple[OffSlice, ...] = ()
+        self._insertions = Insertions(view.layers, self.pull)
         for event in self._events():
             event.connect(self.pull)
         self._linked.reach_changed.connect(self.pull)
@@ -73,12 +75,15 @@ class OffSlicePrompts:
         for event in self._events():
             event.disconnect(self.pull)
         self._linked.reach_changed.disconnect(self.pull)
+        self._insertions.close()
         if self._layer is not None and self._layer in self.view.layers:
             self.view.layers.remove(self._layer)
         self._layer = None
 
     def pull(self, _: object = None) -> None:
         """Draw the prompts as the session has them, for the slice in view."""
+        if self._insertions.is_running:
+            return
         wanted = self.prompts()
         is_there = self._layer is not None and self._layer in self.view.layers
         if wanted == self._drawn and (is_there or not wanted):
@@ -162,7 +167,7 @@ class OffSlicePrompts:
                 features={"distance": np.zeros(0, object), "color": np.zeros(0, object)},
                 text={
                     "string": "{distance}",
-                    "size": 9,
+                    "size": 10,
                     "color": {"feature": "color", "fallback": "white"},
                     "anchor": "upper_left",
                     "translation": np.zeros(3),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.data.errors import MedVLMError
+from napari_medvlm.layers.display.redraw_pace import pace
 from napari_medvlm.layers.mask_layer import MaskLayer
 from napari_medvlm.layers.prompts.base import PromptLayer
 from napari_medvlm.layers.prompts.points import PointsLayer
@@ -91,6 +92,7 @@ class LinkedSessionLayers:
     def redraw(self) -> None:
         """Show the label map, whose voxels changed."""
         self._main.redraw()
+        pace.note_change()
         self._watch_mask()
         self._updates.request(redrawn=True)
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QCoreApplication, QTimer
 
+from napari_medvlm.layers.display.redraw_pace import pace
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 
 class SideUpdates:
-    """Updates side views one after the other, so that the window reacts between two.
+    """Updates side views one after the other, each after the one before was drawn.
 
     A view that is due is not added again: one update shows all changes until then. The view that
     was clicked last is the first. Without a Qt application, views are updated at once.
@@ -93,16 +95,21 @@ class SideUpdates:
             self._timer.setSingleShot(True)
             self._timer.timeout.connect(self._next)
         wait_s = min(self._due_s.values()) - time.monotonic()
-        self._timer.start(max(0, round(1000 * wait_s)))
+        self._timer.start(max(pace.wait_ms, round(1000 * wait_s)))
 
     def _next(self) -> None:
         """Update the view that is due first; of those due together, the one clicked last."""
-        if not self._due_s:
+        has_loop = QCoreApplication.instance() is not None
+        if not self._due_s or (has_loop and pace.wait_ms):
+            self._start()
             return
         key = min(self._due_s, key=lambda key: (self._due_s[key], key != self._clicked))
         del self._due_s[key]
         redrawn = key in self._redrawn
         self._redrawn.discard(key)
-        if QCoreApplication.instance() is not None:
-            self._start()
-        self._update(key, redrawn)
+        try:
+            self._update(key, redrawn)
+        finally:
+            pace.note_change()
+            if has_loop:
+                self._start()

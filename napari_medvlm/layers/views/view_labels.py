@@ -18,7 +18,7 @@ SIDES = {
     "left": "middle_left",
     "right": "middle_right",
 }
-NARROW_PX, NARROW_UP = 300, "top_right"
+NARROW_PX, NARROW_UP = 420, "top_right"
 """Width of a canvas below which the upper letter is in a corner, clear of the text at the left."""
 KEY = "orientation {}"
 """Key of the overlay at a side of the canvas."""

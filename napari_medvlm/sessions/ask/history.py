@@ -237,7 +237,7 @@ class ConversationHistory:
                 turn=turn_id,
                 state=state,
                 partial=turn.partial if answer is None else "",
-                answer=None if answer is None else StoredAnswer.of(answer),
+                answer=None if answer is None else StoredAnswer.model_validate(answer),
                 **fields,
             )
             self._note(record, answer)
@@ -250,7 +250,7 @@ class ConversationHistory:
 
     def ground(self, turn_id: int, number: int, claim: Claim) -> None:
         """Replace a claim by one with regions."""
-        stored = StoredClaim.of(claim)
+        stored = StoredClaim.model_validate(claim)
         self._note(ClaimGrounded(turn=turn_id, claim=number, grounded=stored), claim)
 
     def explain(self, turn_id: int, evidence: Evidence) -> None:

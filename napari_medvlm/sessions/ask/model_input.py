@@ -11,7 +11,6 @@ from napari_medvlm.data.conversation import SentImage
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import Scope
-from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.montage import Montage
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region, SliceRef
@@ -104,13 +103,6 @@ class ModelInput:
         """The pictures as a conversation stores them."""
         rows = zip(self.pictures, self.captions, self.of, strict=True)
         return tuple(SentImage(p.pixels, p.slice, caption, of, p) for p, caption, of in rows)
-
-
-def slices_of(mask: Mask, axis: int, slice_step_mm: float = 0.0) -> Scope:
-    """The slices of an object: those across an axis that it lies on."""
-    if not mask.voxels:
-        raise InvalidPrompt("The object is empty: it lies on no slice.", "Segment it first.")
-    return Scope(axis, mask.start[axis], mask.stop[axis], slice_step_mm)
 
 
 def pictures(volume: Volume, selection: ImageSelection) -> ModelInput:

@@ -77,7 +77,7 @@ def _stored(selection: ImageSelection) -> StoredImageSelection:
         montage=selection.montage,
         windows=tuple((w.center, w.width) for w in selection.windows),
         other_images=tuple(other.name for other in selection.others),
-        regions=tuple(StoredRegion.whole(region) for region in selection.draw),
+        regions=tuple(StoredRegion.model_validate(region) for region in selection.draw),
         visual_prompting=selection.pointing,
     )
 

@@ -110,6 +110,7 @@ class AskSession(ConversationSession):
             self._runner,
             lambda fraction, text: emit_safely(self.progressed, fraction, text),
             lambda error: emit_safely(self.failed, error),
+            lambda: emit_safely(self.changed),
         )
         self._turns = TurnRunner(
             self._history,

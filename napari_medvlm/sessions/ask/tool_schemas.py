@@ -1,4 +1,4 @@
-"""The schemas of the tools that are sent to models, and the validation of calls."""
+"""The schemas of the tools that are sent to models."""
 
 from __future__ import annotations
 
@@ -33,8 +33,6 @@ _PHRASE = {"type": "string", "minLength": 1, "description": "What to look for, i
 _OBJECT = {"type": "string", "minLength": 1, "description": "The name of an object."}
 _NAME = {"type": "string", "minLength": 1, "description": "What to call the new object."}
 
-_TYPES: Mapping[str, type] = {"string": str, "integer": int, "array": list}
-
 
 def specs(names: Collection[str], others: Sequence[str] = ()) -> tuple[ToolSpec, ...]:
     """What a model is sent about tools.
@@ -49,43 +47,6 @@ def specs(names: Collection[str], others: Sequence[str] = ()) -> tuple[ToolSpec,
     return tuple(
         spec for spec in _all(others) if spec.name in names and (others or spec.name != "compare")
     )
-
-
-def schema_error(spec: ToolSpec, arguments: Mapping[str, Any]) -> str:
-    """Why arguments do not keep to the schema, in a sentence; empty: they do."""
-    properties = spec.parameters["properties"]
-    for name in arguments:
-        if name not in properties:
-            return f"{spec.name} has no argument {name!r}; it has {', '.join(properties)}."
-    for name in spec.parameters.get("required", ()):
-        if name not in arguments:
-            return f"{spec.name} needs the argument {name!r}."
-    flaws = (_flaw(name, value, properties[name]) for name, value in arguments.items())
-    return next(filter(None, flaws), "")
-
-
-def _flaw(name: str, value: Any, schema: Mapping[str, Any]) -> str:
-    kind = schema["type"]
-    if not _is(value, kind):
-        return f"{name} must be of type {kind}, not {value!r}."
-    if "enum" in schema and value not in schema["enum"]:
-        return f"{name} must be one of {', '.join(schema['enum'])}, not {value!r}."
-    if kind == "string" and not value.strip():
-        return f"{name} is empty."
-    if kind == "integer" and not (
-        schema.get("minimum", value) <= value <= schema.get("maximum", value)
-    ):
-        return f"{name} is {value}, outside {schema['minimum']} to {schema.get('maximum', 'any')}."
-    if kind == "array":
-        if len(value) != schema["minItems"]:
-            return f"{name} must have {schema['minItems']} numbers, not {len(value)}."
-        flaws = (_flaw(f"a number of {name}", item, schema["items"]) for item in value)
-        return next(filter(None, flaws), "")
-    return ""
-
-
-def _is(value: object, kind: str) -> bool:
-    return type(value) is _TYPES[kind]  # True is no number
 
 
 def _all(others: Sequence[str]) -> tuple[ToolSpec, ...]:

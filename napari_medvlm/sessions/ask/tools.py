@@ -29,7 +29,7 @@ from napari_medvlm.sessions.ask.model_input import (
 )
 from napari_medvlm.sessions.ask.other_images import counterpart
 from napari_medvlm.sessions.ask.scene import Scene
-from napari_medvlm.sessions.ask.tool_schemas import TOOLS, schema_error, specs
+from napari_medvlm.sessions.ask.tool_schemas import TOOLS, specs
 from napari_medvlm.sessions.ask.visual_prompts import name_of, places_in
 from napari_medvlm.sessions.request_sender import ModelChoices, RequestSender
 from napari_medvlm.worker.messages import GroundRequest, SegmentRequest
@@ -79,7 +79,7 @@ class Toolbox:
             known = ", ".join(name for name in self._specs if name in offered) or "none"
             text = f"There is no tool {call.name!r}. The tools are: {known}."
             return ToolResult(call, text, failed=True)
-        problem = schema_error(spec, call.arguments)
+        problem = spec.argument_error(call.arguments)
         if problem:
             return ToolResult(call, problem, failed=True)
         try:

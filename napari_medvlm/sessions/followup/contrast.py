@@ -14,6 +14,9 @@ RING_MM = (1.5, 6.0)
 """Nearest and farthest distance from a lesion of the tissue that it is compared with."""
 LEFT = 0.4
 """Part of the prior's contrast below which a lesion is gone."""
+TISSUE = 0.5
+"""Part of the prior's contrast by which what is left may differ from the prior's tissue: a lesion
+that has grown beyond the ring has no contrast either, but the intensity of a lesion."""
 VISIBLE = 1.0
 """Contrast of a visible lesion, in standard deviations of the tissue around it."""
 CORE = 75
@@ -46,7 +49,7 @@ class Contrast:
 
     def along(self, sign: float) -> float:
         """Core of the lesion against the same percentile of the ring, towards bright or dark."""
-        part = 1 if sign > 0 else 0
+        part = _part(sign)
         return sign * (self.inside[part] - self.ring[part])
 
 
@@ -86,7 +89,7 @@ def contrast(volume: Volume, mask: Mask, others: NDArray[np.bool_]) -> Contrast 
 
 
 def is_gone(prior: Contrast, current: Contrast, scale: float) -> bool:
-    """Whether the contrast of a visible lesion has vanished.
+    """Whether a visible lesion has vanished: neither contrast nor its intensity is left.
 
     Parameters
     ----------
@@ -94,8 +97,15 @@ def is_gone(prior: Contrast, current: Contrast, scale: float) -> bool:
         What intensities of the current study are multiplied by to be those of the prior.
     """
     sign = float(np.sign(prior.difference))
-    before = prior.along(sign)
-    return prior.is_visible and before > 0 and scale * current.along(sign) < LEFT * before
+    before, part = prior.along(sign), _part(sign)
+    is_faint = scale * current.along(sign) < LEFT * before
+    above_tissue = sign * (scale * current.inside[part] - prior.ring[part])
+    return prior.is_visible and before > 0 and is_faint and above_tissue < TISSUE * before
+
+
+def _part(sign: float) -> int:
+    """Which percentile is that of the core: the upper one of a bright lesion."""
+    return 1 if sign > 0 else 0
 
 
 def intensity_scale(prior: Volume, current: Volume) -> float:

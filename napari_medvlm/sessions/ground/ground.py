@@ -21,6 +21,7 @@ def ground(  # noqa: PLR0913  # the parts of a request
     device: str = "cpu",
     channels: Mapping[str, Volume] | None = None,
     resample: bool = False,
+    report: str = "",
 ) -> Grounding:
     """Find phrases in a volume, in the caller's thread.
 
@@ -41,6 +42,8 @@ def ground(  # noqa: PLR0913  # the parts of a request
         ``napari-medvlm ground --help``. The masks lie on the grid of `volume`.
     resample
         Resample channels on other grids to that of `volume`; otherwise they are an error.
+    report
+        The text of the report, for a model that sees it, too.
 
     Returns
     -------
@@ -52,6 +55,8 @@ def ground(  # noqa: PLR0913  # the parts of a request
         If the backend fails.
     """
     with GroundingSession(volume, backend, "inline", model=model, device=device) as session:
-        session.ask(phrases, scope, labels=labels, channels=channels, resample=resample)
+        session.ask(
+            phrases, scope, labels=labels, channels=channels, resample=resample, report=report
+        )
         session.wait()
         return session.grounding

@@ -149,6 +149,7 @@ class GroundingSession(Closeable):
         window: Window | None = None,
         channels: Mapping[str, Volume] | None = None,
         resample: bool = False,
+        report: str = "",
     ) -> None:
         """Search for phrases; returns at once unless the runner is inline, see `wait`.
 
@@ -165,10 +166,11 @@ class GroundingSession(Closeable):
         window
             The window in which the model sees the image; `None`: the default.
         channels
-            The images of a model that takes several, by the names of its channels; the masks lie
-            on the grid of the session's volume.
+            The images of a model that takes several, by name; masks lie on the session's grid.
         resample
             Resample channels on other grids to that of the session's volume.
+        report
+            The text of the report, for a model that sees it, too.
 
         Raises
         ------
@@ -186,6 +188,7 @@ class GroundingSession(Closeable):
             window,
             dict(descriptions or {}),
             channels_on_grid(channels or {}, self.volume, resample),
+            report=report,
         )
         query.scope.bounds(self.volume.grid)
         pending, model = self.pending, self._model
@@ -230,7 +233,7 @@ class GroundingSession(Closeable):
                     phrase=region.phrase,
                     backend=request.backend,
                     model=request.model,
-                    region=RegionRecord.of(region),
+                    region=RegionRecord.model_validate(region),
                     result=result,
                 )
             )
@@ -263,8 +266,9 @@ class GroundingSession(Closeable):
         (phrase,) = request.query.phrases
         grounding, backend, seconds = reply.grounding, request.backend, reply.seconds
         self._located[phrase] = Located(phrase, grounding, backend, seconds, request)
-        channels = request.query.channels
-        self._note(Grounded.of(phrase, grounding, backend, request.model, seconds, channels))
+        query, model = request.query, request.model
+        record = Grounded.of(phrase, grounding, backend, model, seconds, query.channels)
+        self._note(record.model_copy(update={"report": query.report}))
 
     def _note(self, record: Grounded | RegionChecked) -> None:
         self.ledger.note(record)

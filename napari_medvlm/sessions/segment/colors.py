@@ -32,6 +32,12 @@ def color_of(object_id: int) -> str:
     return FIRST[index] if index < len(FIRST) else _palette()[index]
 
 
+def colors_up_to(object_id: int) -> dict[int, str]:
+    """The colours of ids from 1 on, by id: of an object and of some or all that come after it."""
+    count = len(FIRST) if object_id <= len(FIRST) else max(object_id, COUNT)
+    return {i: color_of(i) for i in range(1, count + 1)}
+
+
 @lru_cache(maxsize=1)
 def _palette() -> tuple[str, ...]:
     """`FIRST`, then greedily the candidate farthest from all before it, in CIELAB.

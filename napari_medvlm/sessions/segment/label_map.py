@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.grid import Grid
-from napari_medvlm.data.mask import BoolArray, Mask, bounding_box
+from napari_medvlm.data.mask import Mask, bounding_box
 from napari_medvlm.data.prompts import Prompt
 from napari_medvlm.ledger.records import Overlap
 from napari_medvlm.ledger.state import LedgerState, LiveObject
@@ -237,20 +237,9 @@ def _difference(first: Mask, other: Mask) -> Box:
     """The smallest box around the voxels that are in one of two masks alone."""
     box = _around([first.slices, other.slices])
     assert box is not None
-    inside = bounding_box(_within(first, box) != _within(other, box))
+    inside = bounding_box(first.within(box) != other.within(box))
     z, y, x = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(box, inside, strict=True))
     return z, y, x
-
-
-def _within(mask: Mask, box: Box) -> BoolArray:
-    """The voxels of a box ``(z, y, x)`` that holds a mask."""
-    if mask.slices == box:
-        return mask.crop
-    voxels = np.zeros([s.stop - s.start for s in box], bool)
-    common = _common(mask, box)
-    if common is not None:
-        voxels[common[0]] = mask.crop
-    return voxels
 
 
 def _common(mask: Mask, box: Box) -> tuple[Box, Box] | None:

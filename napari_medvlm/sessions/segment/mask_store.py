@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_medvlm.data.mask import Mask, unpacked
+from napari_medvlm.data.mask import Mask
 
 Key = tuple[int, int]
 """An object's id and the serial of the entry that last changed its prompts: it names a mask before
@@ -28,7 +24,7 @@ class MaskStore:
     """
 
     def __init__(self) -> None:
-        self._packed: OrderedDict[tuple[int, ...], tuple[NDArray[np.uint8], Mask]] = OrderedDict()
+        self._packed: OrderedDict[tuple[int, ...], Mask] = OrderedDict()
         self._bytes = 0
         self.discards = 0
 
@@ -37,25 +33,22 @@ class MaskStore:
 
     def __setitem__(self, key: tuple[int, ...], mask: Mask) -> None:
         self.discard(key)
-        outline = replace(mask, crop=np.broadcast_to(np.False_, mask.crop.shape))
-        self._packed[key] = mask.packed, outline
+        self._packed[key] = mask.packed_copy()
         self._bytes += mask.packed.nbytes
         while self._bytes > CACHED_BYTES and len(self._packed) > 1:
             self.discard(next(iter(self._packed)))
 
     def get(self, key: tuple[int, ...]) -> Mask | None:
-        """The mask, if it is kept."""
+        """The mask, if it is stored; its voxels stay packed until they are read."""
         if key not in self._packed:
             return None
-        bits, outline = self._packed[key]
         self._packed.move_to_end(key)
-        z, y, x = outline.crop.shape
-        return replace(outline, crop=unpacked(bits, (z, y, x)))
+        return self._packed[key].packed_copy()
 
     def discard(self, key: tuple[int, ...]) -> None:
         """Forget a mask, if it is there."""
         if key in self._packed:
-            self._bytes -= self._packed.pop(key)[0].nbytes
+            self._bytes -= self._packed.pop(key).packed.nbytes
             self.discards += 1
 
     def discard_object(self, object_id: int) -> None:

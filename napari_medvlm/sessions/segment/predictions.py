@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -125,7 +125,7 @@ class Predictions:
 
     def accept(self, key: Key, request: SegmentRequest, reply: SegmentReply) -> Predicted:
         """Keep a mask that came back; the record of it for the ledger."""
-        self._store(key, replace(reply.mask, others={}))
+        self._store(key, reply.mask)
         self._edited.discard_object(key[0])
         self._built.pop(key, None)
         return Predicted(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.backends import registry
 from napari_medvlm.data.answer import AnswerKind
@@ -17,6 +17,7 @@ from napari_medvlm.widgets.ask.image_input import ViewChoice
 from napari_medvlm.widgets.ask.object_picker import ObjectChoice
 from napari_medvlm.widgets.ask.question_box import QuestionBox
 from napari_medvlm.widgets.parts.collapsible import Collapsible
+from napari_medvlm.widgets.parts.text_field import TextField
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -100,7 +101,7 @@ class Attachments(QWidget):
         self.view = ViewChoice(viewer)
         self.objects = ObjectChoice(viewer)
         self.tools = ToolChoice()
-        self.context = QPlainTextEdit()
+        self.context = TextField()
         self.context.setFixedHeight(CONTEXT_HEIGHT)
         self.context.setPlaceholderText("Indication, history, prior report")
         self.context.setToolTip("Clinical context: sent with the question and included in exports.")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtGui import QGuiApplication, QMouseEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
+from napari_medvlm.backends.vlm.reasoning import split_reasoning
 from napari_medvlm.data.answer import Answer
 from napari_medvlm.data.conversation import State, Turn
 from napari_medvlm.data.tool_call import ToolResult, ToolRound
@@ -21,7 +22,6 @@ from napari_medvlm.widgets.parts.markdown_view import MarkdownView
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 
 WORDS = {State.WAITING: "waiting", State.RUNNING: "answering…", State.STOPPED: "stopped"}
-THINK, THOUGHT = "<think>", "</think>"
 
 
 class ExchangeCard(QFrame):
@@ -75,7 +75,7 @@ class ExchangeCard(QFrame):
         """Show what the model has written so far."""
         if not partial:
             return
-        thinking, text = split_thinking(partial)
+        thinking, text = split_reasoning(partial)
         self.text.show_markdown(text or ("*Thinking…*" if thinking else ""))
         self.text.setVisible(bool(text or thinking))
         if thinking:
@@ -154,16 +154,6 @@ class ExchangeCard(QFrame):
         self.again.clicked.connect(lambda: signals.regenerate_requested.emit(key))
         self.edit.clicked.connect(lambda: signals.edit_requested.emit(key))
         self.evidence.chosen.connect(lambda image: signals.evidence_requested.emit(key, image))
-
-
-def split_thinking(partial: str) -> tuple[str, str]:
-    """The reasoning and the answer in a text that is not finished."""
-    before, opened, rest = partial.partition(THINK)
-    if not opened:
-        thought, closed, text = partial.partition(THOUGHT)
-        return (thought.strip(), text.strip()) if closed else ("", partial)
-    thought, _, text = rest.partition(THOUGHT)
-    return thought.strip(), (before + text).strip()
 
 
 def as_text(exchange: Turn) -> str:

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSpinBox
 
 from napari_medvlm.data.answer import NamedMask
 from napari_medvlm.data.errors import InvalidPrompt
-from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.prompts import Box, IndexArray
 from napari_medvlm.data.region import Region
@@ -19,7 +18,7 @@ from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.data.window_presets import CT_COLORS, windows
 from napari_medvlm.layers import is_image
 from napari_medvlm.layers.convert import volume_of
-from napari_medvlm.layers.orientation import axis_across, position_in_view, visible_box
+from napari_medvlm.layers.orientation import slice_in_view, visible_box
 from napari_medvlm.layers.pairing.pairing_layers import paired_studies
 from napari_medvlm.sessions.ask.model_input import ImageSelection
 from napari_medvlm.sessions.ask.other_images import NamedVolume
@@ -69,8 +68,8 @@ class ViewChoice(QWidget):
         self.other.setToolTip("Another sequence or a prior study, sent at the same positions.")
         self.with_other = _combo(
             (NOT_SENT, ALSO_SENT, AS_PRIOR),
-            "Whether a second image is sent. As prior: at the places where the Register dock puts "
-            "it, and the model learns which study is which.",
+            "Whether a second image is sent. As prior: at its registered positions, and the model "
+            "is informed which study is which.",
         )
         self.pointing = _combo(
             (HIDDEN, *VisualPrompting), "How the selected objects are marked in the images sent."
@@ -138,19 +137,16 @@ class ViewChoice(QWidget):
         )
 
     def _scope(self, volume: Volume, regions: Sequence[Region]) -> Scope:
-        axis = patient_axes(volume.grid.affine)[axis_across(self._viewer)]
-        every, where = self.every.value(), self.where.currentIndex()
+        in_view = slice_in_view(self._viewer, volume.grid)
+        axis, every, where = in_view.axis, self.every.value(), self.where.currentIndex()
         if where == OBJECTS:
             start, stop = _around(volume, regions)
             return Scope(axis, int(start[axis]), int(stop[axis]), every)
         if where == WHOLE:
             return Scope(axis, slice_step_mm=every)
-        at = volume.grid.to_index(position_in_view(self._viewer))[axis]
-        index = int(np.clip(round(float(at)), 0, volume.shape[axis] - 1))
         if where == SLICE:
-            return Scope.of_slice(axis, index)
-        reach = round(self.reach.value() / volume.spacing[axis])
-        return Scope(axis, max(index - reach, 0), index + reach + 1, every)
+            return Scope.of_slice(axis, in_view.index)
+        return Scope.near(in_view, self.reach.value(), volume.grid, every)
 
     def _part(self, volume: Volume, regions: Sequence[Region]) -> Box | None:
         if self.crop.currentIndex() == NO_CROP:
@@ -186,7 +182,7 @@ class ViewChoice(QWidget):
 
     def _lay_out(self) -> None:
         form = QFormLayout(self)
-        form.setContentsMargins(12, 0, 0, 4)
+        form.setContentsMargins(4, 0, 0, 4)
         form.addRow("Slices", _row(self.where))
         form.addRow("", _row(QLabel("±"), self.reach, QLabel("step"), self.every, QLabel("mm")))
         form.addRow("Crop", _row(self.crop, self.montage))

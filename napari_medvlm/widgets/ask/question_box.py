@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QMenu,
-    QPlainTextEdit,
     QVBoxLayout,
     QWidget,
 )
@@ -23,6 +22,7 @@ from napari_medvlm.language.stated_confidence import ASKS_FOR_CHOICE, ASKS_FOR_O
 from napari_medvlm.widgets.ask.dictation import DictationButton
 from napari_medvlm.widgets.parts.buttons import button
 from napari_medvlm.widgets.parts.plain_text import PlainLabel
+from napari_medvlm.widgets.parts.text_field import TextField
 
 KINDS = {
     AnswerKind.OPEN: ("Open answer", "Free text."),
@@ -35,7 +35,7 @@ ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 HEIGHT, OPTIONS_HEIGHT = 52, 62
 
 
-class QuestionEdit(QPlainTextEdit):
+class QuestionEdit(TextField):
     """A text whose Enter asks; Shift and Enter begin a new line.
 
     Attributes
@@ -89,13 +89,15 @@ class QuestionBox(QWidget):
                 self.kind_box.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole
             )
         self.kind_box.setToolTip("Type of answer.")
-        self.options_edit = QPlainTextEdit()
+        self.options_edit = TextField()
         self.options_edit.setPlaceholderText("One option per line")
         self.options_edit.setToolTip("Options to choose from, one per line.")
         self.options_edit.setFixedHeight(OPTIONS_HEIGHT)
         self.options_edit.hide()
-        self.confidence_edit = QPlainTextEdit(ASKS_FOR_OTHERS)
-        self.confidence_edit.setToolTip("Sent after the question; {LETTER} is that of an option.")
+        self.confidence_edit = TextField(ASKS_FOR_OTHERS)
+        self.confidence_edit.setToolTip(
+            "Text sent after the question; {LETTER} stands for the letter of an option."
+        )
         self.confidence_edit.setFixedHeight(OPTIONS_HEIGHT)
         self.confidence_edit.hide()
         self.ask_confidence = QAction("Ask for confidence", self)

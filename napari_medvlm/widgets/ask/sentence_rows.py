@@ -19,7 +19,7 @@ HOVER_MS = 250
 BAR_PX = 5
 MARK_PX = (28, 22)
 SIGNS = {Verdict.RIGHT: "✓", Verdict.WRONG: "✗", Verdict.UNSURE: "?"}
-UNLINKED = "#9a9aa0"
+UNLINKED = "#808080"
 
 
 def link_state(claim: Claim) -> str:

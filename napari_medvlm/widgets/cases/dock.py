@@ -71,7 +71,7 @@ class CasesDock(Dock):
         self._missing: frozenset[str] = frozenset()
         self._writing: set[str] = set()
         self.recent = QComboBox()
-        self.recent.setToolTip("Resume a list of cases that was worked on before.")
+        self.recent.setToolTip("Resume an earlier case list.")
         self.recent.setPlaceholderText("Resume a list…")
         self.folder = button("Folder…", "All series and images in a folder and its subfolders.")
         self.table_file = button("Table…", "A CSV file with a 'path' column, or a saved case list.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_medvlm.checks.image_quality import Thresholds, indicators, quality_note
 from napari_medvlm.data.check_result import Outcome
-from napari_medvlm.widgets.checks.rows import SIGNS, STYLES
+from napari_medvlm.widgets.checks.rows import COLORS, SIGNS
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 from napari_medvlm.widgets.runtime.notify import guarded
 from napari_medvlm.widgets.runtime.threads import in_background
@@ -19,9 +19,8 @@ class QualityNote(WrappedLabel):
     """A note under the choice of the image; hidden where nothing stands out. It blocks nothing."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(color=COLORS[Outcome.FLAGGED])
         self._volume: Volume | None = None
-        self.setStyleSheet(STYLES[Outcome.FLAGGED])
         self.setToolTip(
             "For information only. Thresholds are set in quality.yaml (see the manual)."
         )

@@ -12,6 +12,7 @@ from napari_medvlm.checks.base import Check
 from napari_medvlm.data.check_result import CheckResult, Outcome
 from napari_medvlm.layers import is_image, volume_of
 from napari_medvlm.widgets.parts.plain_text import PlainLabel
+from napari_medvlm.widgets.parts.text_color import TextColor
 from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 SIGNS = {Outcome.PASSED: "✓", Outcome.FLAGGED: "⚠", Outcome.NOT_APPLICABLE: "○"}
-STYLES = {Outcome.FLAGGED: "color: #ffb454", Outcome.NOT_APPLICABLE: "color: #9a9aa0"}
+COLORS = {Outcome.FLAGGED: TextColor.AMBER, Outcome.NOT_APPLICABLE: TextColor.GRAY}
 INDENT_PX = 22
 
 
@@ -66,14 +67,14 @@ class CheckRow(QWidget):
         if outcome is None:
             self.result.show_text("")
             return
-        self.result.setStyleSheet(STYLES.get(outcome.verdict, ""))
+        self.result.set_color(COLORS.get(outcome.verdict))
         self.result.show_text(
             f"{SIGNS[outcome.verdict]} {outcome.verdict.value}: {outcome.sentence}"
         )
 
     def show_running(self) -> None:
         """Say that it runs."""
-        self.result.setStyleSheet("")
+        self.result.set_color(None)
         self.result.show_text("checking…")
 
 

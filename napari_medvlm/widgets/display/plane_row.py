@@ -17,7 +17,7 @@ VIEWS = {
     "Axial": "From the feet: the patient's left is on the right.",
     "Coronal": "From the front: the patient's left is on the right, superior is up.",
     "Sagittal": "From the left: anterior is on the left, superior is up.",
-    "3D": "The whole volume; drag to turn.",
+    "3D": "Whole volume in 3D; drag to rotate.",
 }
 
 

@@ -31,8 +31,8 @@ class SlabRow(QWidget):
         self._last = Projection.MAX
         self.projection = QComboBox()
         self.projection.setToolTip(
-            "Project the slices around the one in view. A click in a maximum lies on the brightest"
-            " voxel of the slab, in a minimum on the darkest. (Shift+M)"
+            "Project the slices around the current one. A click in a maximum projection is placed"
+            " on the brightest voxel of the slab, in a minimum projection on the darkest. (Shift+M)"
         )
         for projection, title in TITLES.items():
             self.projection.addItem(title, projection)
@@ -41,7 +41,7 @@ class SlabRow(QWidget):
         self.thickness.setDecimals(1)
         self.thickness.setSuffix(" mm")
         self.thickness.setValue(view.slab.thickness_mm)
-        self.thickness.setToolTip("Thickness: slices whose centre is within half of it.")
+        self.thickness.setToolTip("Slab thickness: the slices whose centres are within half of it.")
         self.thickness.setKeyboardTracking(False)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

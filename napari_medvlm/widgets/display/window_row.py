@@ -12,8 +12,8 @@ from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.runtime.notify import guarded
 
 HELP = (
-    "Window presets. Hold W and drag in the canvas: sideways changes the width, up and down the"
-    " level. Hold Shift+W and drag a rectangle: the window is taken from its content."
+    "Window presets. Hold W and drag in the canvas: horizontally for the width, vertically for the"
+    " level. Hold Shift+W and drag a rectangle to set the window from its intensities."
 )
 TOOLTIP_ROLE = 3
 """Qt's item data of a tooltip."""
@@ -34,9 +34,9 @@ class WindowRow(QWidget):
         self._offered: Mapping[str, Window] = {}
         self._list = QComboBox()
         self._list.setToolTip(HELP)
-        self._list.setPlaceholderText("By hand")
+        self._list.setPlaceholderText("Manual")
         self._list.textActivated.connect(guarded(self._on_chosen))
-        self.undo = button("Undo window", "Go back to the window before the last change. (Shift+U)")
+        self.undo = button("Undo window", "Undo the last change of the window. (Shift+U)")
         on_click(self.undo, control.undo)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -70,7 +70,7 @@ class FolderPanel(QWidget):
         self.structures.setToolTip("Structure names or label values, separated by commas.")
         self.patterns = QLineEdit("{case}"), QLineEdit("{case}")
         for edit, what in zip(self.patterns, ("images", "labels"), strict=True):
-            edit.setToolTip(f"Pairs: names of the {what}, as {{case}}_t1.nii.gz.")
+            edit.setToolTip(f"Pairs: file names of the {what}, such as {{case}}_t1.nii.gz.")
         self.workers = QSpinBox()
         self.workers.setRange(1, MANY_WORKERS)
         self.workers.setToolTip("Number of worker processes.")

@@ -155,7 +155,7 @@ def show_words(viewer: Viewer, task: str, content: Json, phrase: str = "") -> QW
     if source is None:
         raise SessionFileError(
             f"The run does not store the input of case {content['case']!r}.",
-            "It was written by an earlier version; run it again into another folder.",
+            "It was written by an earlier version; repeat the run in another folder.",
         )
     return (
         _grounding(viewer, Case.model_validate(source), Grounded.model_validate(content), phrase)

@@ -146,7 +146,7 @@ def _sum(attempt: Attempt, plan: Plan) -> str:
     reached = []
     for wanted in WANTED:
         key = f"{wanted * 100:.0f}"
-        after = "missed" if metrics[f"missed{key}"] else f"after {metrics[f'noc{key}']:.0f}"
+        after = "not reached" if metrics[f"missed{key}"] else f"after {metrics[f'noc{key}']:.0f}"
         reached.append(f"{wanted:.2f} {after}")
     areas = f"DSC AUC {metrics['dsc_auc']:.3f}, NSD AUC {metrics['nsd_auc']:.3f}"
     return f"Dice {', '.join(reached)}. {areas}, of at most {auc_max(plan)}."

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_medvlm.data.errors import GeometryMismatch
-from napari_medvlm.data.geometry.grid import Grid, same_grid
-from napari_medvlm.layers.convert import labels_and_grid, role
+from napari_medvlm.data.geometry.grid import same_grid
+from napari_medvlm.layers.convert import KEY, labels_and_grid, role
 from napari_medvlm.layers.pairing.pairing_layers import PairedStudies
 from napari_medvlm.sessions.followup.follow import parsed_dates, study_dates
 from napari_medvlm.sessions.followup.followed import FollowUp
@@ -84,7 +84,7 @@ class FollowUpControls(QWidget):
         self.pair.show_text(f"{studies.prior.name} → {studies.current.name}")
         dates = study_dates(studies.prior, studies.current)
         self.dates.setText("" if dates is None else ", ".join(d.isoformat() for d in dates))
-        self._choose_lesions(studies.prior.grid)
+        self._choose_lesions(studies)
 
     def show_state(self, *, is_paired: bool, has_review: bool, result: FollowUp | None) -> None:
         """Enable what can be pressed.
@@ -106,14 +106,16 @@ class FollowUpControls(QWidget):
         has_masks = result is not None and result.masks is not None
         self.report_button.setEnabled(is_idle and has_masks)
 
-    def _choose_lesions(self, grid: Grid) -> None:
-        """Choose the first labels that have the grid of the prior."""
+    def _choose_lesions(self, studies: PairedStudies) -> None:
+        """Choose the first labels on the grid of the prior that are no masks of the current."""
         for index in range(self.lesions.count()):
+            layer = self.lesions.itemData(index)
             try:
-                _, its_grid = labels_and_grid(self.lesions.itemData(index))
+                _, its_grid = labels_and_grid(layer)
             except (GeometryMismatch, ValueError):
                 continue
-            if same_grid(its_grid, grid):
+            is_current = layer.metadata.get(KEY, {}).get("volume") is studies.current
+            if same_grid(its_grid, studies.prior.grid) and not is_current:
                 self.lesions.setCurrentIndex(index)
                 return
 

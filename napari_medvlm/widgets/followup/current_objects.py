@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from qtpy.QtCore import QObject, Signal
 
 from napari_medvlm.data.errors import InvalidImage
@@ -43,7 +45,8 @@ class CurrentObjects(QObject):
 
     def close(self) -> None:
         """Follow no session any more."""
-        self._segment.session_changed.disconnect(self._watch)
+        with contextlib.suppress(RuntimeError, TypeError):  # the Segment dock was closed before
+            self._segment.session_changed.disconnect(self._watch)
         self._watch(None)
 
     @property

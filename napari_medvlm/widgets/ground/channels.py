@@ -1,4 +1,4 @@
-"""Choosing the images of a model that takes several of a patient together."""
+"""Choosing the images, and writing the report, of a model that takes several of a patient."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QPlainTextEdit, QWidget
 
 from napari_medvlm.backends import registry
 from napari_medvlm.backends.models.resolve import resolve
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image, Layer
 
+REPORT_LINES = 5
+"""Height of the field for a report."""
+FRAME = "QPlainTextEdit { border: 1px solid rgba(128, 128, 128, 160); }"
+"""Shows where the field is, which has the colour of the dock in napari's themes."""
 SAME = (
     {"t1", "t1n", "t1w"},
     {"t1c", "t1ce", "t1gd", "t1post"},
@@ -36,6 +40,8 @@ SAME = (
 
 class ChannelRows(QWidget):
     """A list of layers for each channel of the chosen model; hidden if it takes a single image.
+
+    A model that sees the report with the images has a field for its text, too.
 
     Parameters
     ----------
@@ -57,6 +63,15 @@ class ChannelRows(QWidget):
         self._form = QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.addRow(self.resample)
+        self.report = QPlainTextEdit()
+        self.report.setPlaceholderText("Paste the report of this examination")
+        self.report.setToolTip("The text that the model sees together with the images.")
+        self.report.setAccessibleName("Input report")
+        self.report.setTabChangesFocus(True)
+        self.report.setStyleSheet(FRAME)
+        self.report.setFixedHeight(REPORT_LINES * self.report.fontMetrics().lineSpacing())
+        self._form.addRow("Input report", self.report)
+        self._form.setRowVisible(self.report, False)
         self._removed = MainThreadQueue(lambda _: self._refresh(), self)
         viewer.layers.events.inserted.connect(self._refresh)
         viewer.layers.events.removed.connect(self._on_removed)
@@ -67,6 +82,16 @@ class ChannelRows(QWidget):
     def names(self) -> tuple[str, ...]:
         """The channels of the chosen model."""
         return tuple(self.boxes)
+
+    @property
+    def takes_report(self) -> bool:
+        """Whether the chosen model sees the report, too."""
+        return self._form.isRowVisible(self.report)
+
+    @property
+    def report_text(self) -> str:
+        """The report for the chosen model; empty if it takes none."""
+        return self.report.toPlainText().strip() if self.takes_report else ""
 
     @property
     def layers(self) -> dict[str, Image]:
@@ -89,7 +114,7 @@ class ChannelRows(QWidget):
     def read(self) -> None:
         """Show the channels of the chosen model: they are read from files, which may be slow."""
         chosen = self._backend.name, self._model.model
-        in_background(lambda: (chosen, _channels(*chosen)), guarded(self._on_read))
+        in_background(lambda: (chosen, *_inputs(*chosen)), guarded(self._on_read))
 
     def volumes(
         self, image: Layer | None, volume: Volume, done: Callable[[Mapping[str, Volume]], None]
@@ -112,10 +137,14 @@ class ChannelRows(QWidget):
 
         in_background(work, guarded(done))
 
-    def _on_read(self, read: tuple[tuple[str, str | None], tuple[str, ...]]) -> None:
-        chosen, names = read
-        if chosen == (self._backend.name, self._model.model) and names != self.names:
+    def _on_read(self, read: tuple[tuple[str, str | None], tuple[str, ...], bool]) -> None:
+        chosen, names, takes_report = read
+        if chosen != (self._backend.name, self._model.model):
+            return
+        self._form.setRowVisible(self.report, takes_report)
+        if names != self.names:
             self._show(names)
+        self.setVisible(bool(names) or takes_report)
 
     def _show(self, names: Sequence[str]) -> None:
         while self.boxes:
@@ -126,7 +155,6 @@ class ChannelRows(QWidget):
             self.boxes[name] = box
             self._form.insertRow(row, name, box)
         self._refresh()
-        self.setVisible(bool(names))
 
     def _refresh(self, _: Any = None) -> None:
         """Offer the image layers, and preselect those that are named as a channel."""
@@ -158,8 +186,12 @@ def _named(channel: str, layers: Sequence[Layer]) -> Layer | None:
     return None
 
 
-def _channels(name: str, model: str | None) -> tuple[str, ...]:
-    """The channels of a model; none if they cannot be read, which grounding will report."""
+def _inputs(name: str, model: str | None) -> tuple[tuple[str, ...], bool]:
+    """The channels of a model, and whether it takes a report.
+
+    Neither if they cannot be read, which grounding will report.
+    """
     with suppress(MedVLMError):
-        return registry.channels(name, resolve(model))
-    return ()
+        path = resolve(model)
+        return registry.channels(name, path), registry.takes_report(name, path)
+    return (), False

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QHeaderView,
-    QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QTreeWidget,
@@ -32,6 +31,7 @@ from napari_medvlm.ledger.region_records import ImageReference
 from napari_medvlm.sessions.classify import LabellingSession
 from napari_medvlm.widgets.models.backend_combo import BackendChoice
 from napari_medvlm.widgets.parts.progress import RunRow
+from napari_medvlm.widgets.parts.text_field import TextField
 from napari_medvlm.widgets.runtime.notify import guarded, show_all
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 from napari_medvlm.worker.runner import Runner
@@ -58,7 +58,7 @@ class LabelsTab(QWidget):
         self._where = where
         self.session: LabellingSession | None = None
         self.backend = BackendChoice(Task.LABEL)
-        self.edit = QPlainTextEdit()
+        self.edit = TextField()
         self.edit.setPlaceholderText("pleural effusion\npneumothorax\nno finding")
         self.edit.setToolTip("Labels, one per line.")
         self.exclusive = QCheckBox("Mutually exclusive")

@@ -90,6 +90,7 @@ class GroundDock(SessionDock[GroundingSession]):
             self.scope.scope(self.viewer, session.volume),
             labels=named_labels(self.viewer, session.volume),
             descriptions=self._descriptions(),
+            report=self.channels.report_text,
         )
 
         def ask_with(channels: Mapping[str, Volume]) -> None:

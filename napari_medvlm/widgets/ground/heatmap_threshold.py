@@ -26,8 +26,7 @@ class HeatmapThreshold(QWidget):
         self.slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, 1)
         self.slider.setToolTip(
-            "Make masks of the heatmaps from this value on, to measure or to send to Segment. "
-            "0: no masks."
+            "Threshold for masks of the heatmaps, to measure or to send to Segment. 0: no masks."
         )
         self._masked: dict[int, tuple[Region, Region]] = {}
         form = QFormLayout(self)

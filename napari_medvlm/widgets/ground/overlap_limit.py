@@ -30,8 +30,8 @@ class OverlapLimit(QWidget):
         self.slider.setRange(0, 1)
         self.slider.setValue(1)
         self.slider.setToolTip(
-            "Of boxes of a phrase that overlap more than this (intersection over union), show the "
-            "one with the highest score. 1: all."
+            "Non-maximum suppression: of boxes of a phrase that overlap more than this "
+            "(intersection over union), show only the one with the highest score. 1: all."
         )
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from qtpy.QtWidgets import QCheckBox, QPlainTextEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_medvlm.data.errors import SettingsError
 from napari_medvlm.io.journal import journal_folder
 from napari_medvlm.settings.files import write_private
+from napari_medvlm.widgets.parts.text_field import TextField
 
 
 class PhraseList(QWidget):
@@ -17,7 +18,7 @@ class PhraseList(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.edit = QPlainTextEdit()
+        self.edit = TextField()
         self.edit.setPlaceholderText("left hippocampus\nright lateral ventricle")
         self.edit.setToolTip("Phrases to search for, one per line.")
         self.describe = QCheckBox("Describe findings to the model")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QBrush, QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from napari_medvlm.data.grounding import NotFound
 from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.widgets.parts.plain_text import plain
+from napari_medvlm.widgets.parts.text_color import TextColor
 
 PHRASE, SCORE, LOCATION, SLICE, SOURCE, AGREES = range(6)
 HEAD = ["Phrase", "Score", "S, P, L (mm)", "Slice", "Source", "IoU"]
@@ -66,6 +67,7 @@ class RegionTable(QTreeWidget):
                 self.addTopLevelItem(_region_item(region))
             for absent in missing:
                 self.addTopLevelItem(_missing_item(absent))
+            self._dim_missing()
             self.setColumnHidden(AGREES, agreement is None)
             for row in range(self.topLevelItemCount()):
                 item = self.topLevelItem(row)
@@ -77,6 +79,21 @@ class RegionTable(QTreeWidget):
             for row in range(self.topLevelItemCount()):
                 item = self.topLevelItem(row)
                 item.setSelected(item.data(PHRASE, Qt.ItemDataRole.UserRole) in selected)
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Take the colours of another theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.StyleChange:
+            self._dim_missing()
+
+    def _dim_missing(self) -> None:
+        gray = QBrush(QColor(TextColor.GRAY.on(self)))
+        with QSignalBlocker(self):
+            for row in range(self.topLevelItemCount()):
+                item = self.topLevelItem(row)
+                if item.data(PHRASE, Qt.ItemDataRole.UserRole) is None:
+                    for column in range(item.columnCount()):
+                        item.setForeground(column, gray)
 
     def choose(self, key: int) -> None:
         """Go to a region's row without emitting a signal."""
@@ -123,6 +140,5 @@ def _missing_item(region: NotFound) -> QTreeWidgetItem:
     score = "" if region.best_score is None else f"({region.best_score:.2f})"
     item = QTreeWidgetItem([region.phrase, score, "not found", "", region.reason, ""])
     for column in range(item.columnCount()):
-        item.setForeground(column, QColor("#999999"))
         item.setToolTip(column, plain(region.reason))
     return item

@@ -80,7 +80,6 @@ def _look(report_finding: ReportFinding, color: str | None) -> QTextCharFormat:
     look = QTextCharFormat()
     if report_finding.negated:
         look.setFontStrikeOut(True)
-        look.setForeground(QColor("#999999"))
     else:
         look.setBackground(QColor(color or "#555555"))
         look.setForeground(QColor("#000000" if color else "#ffffff"))

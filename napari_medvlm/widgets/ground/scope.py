@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -15,10 +14,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.layers.orientation import axis_across, position_in_view
+from napari_medvlm.layers.orientation import slice_in_view
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -50,17 +48,14 @@ class ScopeRow(QWidget):
         self._on_where(WHOLE)
 
     def scope(self, viewer: Viewer, volume: Volume) -> Scope:
-        """The scope that is chosen, about the plane and the place in view."""
-        axis = patient_axes(volume.grid.affine)[axis_across(viewer)]
+        """The chosen scope, along the axis across the plane in view."""
         every, scout = self.every.value(), self.scout.isChecked()
+        in_view = slice_in_view(viewer, volume.grid)
         if self.where.currentIndex() == WHOLE:
-            return Scope(axis, slice_step_mm=every, coarse_to_fine=scout)
-        at = volume.grid.to_index(position_in_view(viewer))[axis]
-        index = int(np.clip(round(float(at)), 0, volume.shape[axis] - 1))
+            return Scope(in_view.axis, slice_step_mm=every, coarse_to_fine=scout)
         if self.where.currentIndex() == SLICE:
-            return Scope.of_slice(axis, index)
-        reach = round(self.reach.value() / volume.spacing[axis])
-        return Scope(axis, max(index - reach, 0), index + reach + 1, every, scout)
+            return Scope.of_slice(in_view.axis, in_view.index)
+        return Scope.near(in_view, self.reach.value(), volume.grid, every, scout)
 
     def _on_where(self, index: int) -> None:
         self.reach.setEnabled(index == AROUND)

@@ -77,7 +77,7 @@ class ModelActions(QWidget):
         )
         self.remove = self._button(
             "Remove…",
-            "Delete a downloaded model; take an added model off the list.",
+            "Delete a downloaded model, or remove an added one from the list.",
             self.remove_requested,
         )
         self.add = self._button("Add…", "Register a model file or folder of this computer.")

@@ -220,7 +220,9 @@ class ModelsDock(Dock):
 
     def _on_chosen(self) -> None:
         row = self.table.row
-        self.details.setText("Select a model." if row is None else described(row, self._memory))
+        self.details.setText(
+            "Select a model." if row is None else described(row, self._memory, self.details)
+        )
         self._allow()
 
     def _allow(self) -> None:

@@ -50,7 +50,7 @@ class InstallPanel(QFrame):
         self.command.setReadOnly(True)
         self.command.setToolTip("Run this in a terminal, then restart the viewer.")
         self.copy = button("Copy", "Copy the command.")
-        self.alone = button(ALONE, "Create a Python environment for this backend alone.")
+        self.alone = button(ALONE, "Create a Python environment for this backend only.")
         self.close_button = button("Close", "Hide this panel.")
         self.lines = QPlainTextEdit()
         self.lines.setReadOnly(True)
@@ -69,7 +69,7 @@ class InstallPanel(QFrame):
     def offer(self, backend: str) -> None:
         """Show how a backend is installed."""
         self._backend = backend
-        self.text.setText("In the viewer's own Python, if its other packages allow:")
+        self.text.setText("In the viewer's own Python, if compatible with its other packages:")
         self.command.setText(install_command(sys.executable, backend))
         self.command.setCursorPosition(0)
         self.lines.hide()

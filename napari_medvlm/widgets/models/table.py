@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QResizeEvent
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QWidget,
+)
 
 from napari_medvlm.backends.memory.free import Memory, gigabytes
 from napari_medvlm.backends.models.download import megabytes
@@ -19,6 +25,7 @@ from napari_medvlm.backends.models.published import (
 )
 from napari_medvlm.settings.verified_models import UNTESTED
 from napari_medvlm.widgets.parts.plain_text import plain
+from napari_medvlm.widgets.parts.text_color import TextColor
 from napari_medvlm.worker.model_status import ModelStatus
 
 MODEL, USE, NEEDS, SIZE = range(4)
@@ -31,8 +38,11 @@ STATES = {
     "not downloaded": "Not downloaded",
     "not installed": "Backend not installed",
 }
-RED, AMBER, GREEN = "#e0564b", "#c98f1e", "#4ca864"
-COLORS = {NOT_COMMERCIAL_WORDS: RED, OWN_WORDS: AMBER, FREE_WORDS: GREEN}
+COLORS = {
+    NOT_COMMERCIAL_WORDS: TextColor.RED,
+    OWN_WORDS: TextColor.AMBER,
+    FREE_WORDS: TextColor.GREEN,
+}
 FROM_WIDTH = {NEEDS: 310, SIZE: 360}
 """Columns that are shown from a width of the table in pixels on; names come first."""
 SHORT = {NOT_COMMERCIAL_WORDS: "non-commercial", FREE_WORDS: "free", OWN_WORDS: "own terms"}
@@ -52,6 +62,7 @@ class ModelsTable(QTreeWidget):
     def __init__(self) -> None:
         super().__init__()
         self._rows: dict[str, ModelStatus] = {}
+        self._memory: Memory | None = None
         self.setHeaderLabels(HEAD)
         self.setRootIsDecorated(False)
         self.setIndentation(10)
@@ -70,6 +81,13 @@ class ModelsTable(QTreeWidget):
         super().resizeEvent(event)
         for column, width in FROM_WIDTH.items():
             self.setColumnHidden(column, self.width() < width)
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Show the rows in the colours of another theme."""
+        super().changeEvent(event)
+        is_style = event is not None and event.type() == QEvent.Type.StyleChange
+        if is_style and self._memory is not None:
+            self.show_models(tuple(self._rows.values()), self._memory)
 
     @property
     def row(self) -> ModelStatus | None:
@@ -90,6 +108,7 @@ class ModelsTable(QTreeWidget):
 
     def show_models(self, rows: Sequence[ModelStatus], memory: Memory) -> None:
         """Show models, and which of them need more than the memory that is free."""
+        self._memory = memory
         current = self.row.model.name if self.row is not None else ""
         scroll = self.verticalScrollBar().value()
         with QSignalBlocker(self):
@@ -113,14 +132,14 @@ class ModelsTable(QTreeWidget):
         self.addTopLevelItem(group)
         group.setFirstColumnSpanned(True)
         for row in rows:
-            group.addChild(_item(row, memory))
+            group.addChild(_item(row, memory, self))
 
     def _items(self) -> list[QTreeWidgetItem]:
         groups = [self.topLevelItem(number) for number in range(self.topLevelItemCount())]
         return [group.child(number) for group in groups for number in range(group.childCount())]
 
 
-def _item(row: ModelStatus, memory: Memory) -> QTreeWidgetItem:
+def _item(row: ModelStatus, memory: Memory, table: QWidget) -> QTreeWidgetItem:
     model, about = row.model, row.model.about
     use = model.licence_in_words
     needs = gigabytes(about.memory_mib) if about.memory_mib else ""
@@ -135,14 +154,14 @@ def _item(row: ModelStatus, memory: Memory) -> QTreeWidgetItem:
     for column in (NEEDS, SIZE):
         item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     if use in COLORS:
-        item.setForeground(USE, QColor(COLORS[use]))
+        item.setForeground(USE, QColor(COLORS[use].on(table)))
     if about.memory_mib > memory.most_mib:
-        item.setForeground(NEEDS, QColor(RED))
+        item.setForeground(NEEDS, QColor(TextColor.RED.on(table)))
     return item
 
 
-def described(row: ModelStatus, memory: Memory) -> str:
-    """The description of a model, in HTML."""
+def described(row: ModelStatus, memory: Memory, widget: QWidget) -> str:
+    """The description of a model, in HTML with the colours for a widget."""
     model, about = row.model, row.model.about
     size = f", {megabytes(model.bytes)}" if model.bytes else ""
     lines = [
@@ -150,35 +169,40 @@ def described(row: ModelStatus, memory: Memory) -> str:
         f"It {escape(row.does)}." if row.does else "",
         escape(model.adapter),
         escape(about.notes),
-        f"Weights: {_colored(about.weights_licence)}. Code: {_colored(about.code_licence)}.",
-        _memory(about.memory_mib, memory),
-        _tested(row),
+        f"Weights: {_licence(about.weights_licence, widget)}."
+        f" Code: {_licence(about.code_licence, widget)}.",
+        _memory(about.memory_mib, memory, widget),
+        _tested(row, widget),
         f"<small>{escape(str(model.path or model.about.source))}</small>",
     ]
     if row.obstacle:
-        lines.append(f'<span style="color:{AMBER}">{escape(row.obstacle)}</span>')
+        lines.append(_colored(escape(row.obstacle), TextColor.AMBER, widget))
     return "<br>".join(line for line in lines if line)
 
 
-def _tested(row: ModelStatus) -> str:
+def _tested(row: ModelStatus, widget: QWidget) -> str:
     """The last run with the weights, and what the code was written for."""
     text = escape(row.tested[:1].upper() + row.tested[1:])
     source = row.model.about.format_source
     read = f" Format read in {escape(source)}." if source else ""
     if row.tested != UNTESTED:
         return f"{text}.{read}"
-    return f'<span style="color:{AMBER}">{text}.</span> Verify runs a known input.{read}'
+    return f"{_colored(f'{text}.', TextColor.AMBER, widget)} Verify runs a known input.{read}"
 
 
-def _colored(licence: str) -> str:
+def _colored(text: str, color: TextColor, widget: QWidget) -> str:
+    return f'<span style="color:{color.on(widget)}">{text}</span>'
+
+
+def _licence(licence: str, widget: QWidget) -> str:
     words = in_words(licence)
     text = f"{words} ({escape(licence)})" if licence else words
-    return f'<span style="color:{COLORS[words]}">{text}</span>' if words in COLORS else text
+    return _colored(text, COLORS[words], widget) if words in COLORS else text
 
 
-def _memory(needed_mib: int, memory: Memory) -> str:
+def _memory(needed_mib: int, memory: Memory, widget: QWidget) -> str:
     if not needed_mib:
         return ""
     need_text = f"Needs {gigabytes(needed_mib)} of memory; free: {escape(str(memory))}."
     enough = needed_mib <= memory.most_mib
-    return need_text if enough else f'<span style="color:{RED}">{need_text}</span>'
+    return need_text if enough else _colored(need_text, TextColor.RED, widget)

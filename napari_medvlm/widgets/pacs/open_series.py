@@ -24,8 +24,8 @@ from napari_medvlm.widgets.parts.read_choices import ReadChoices, Unclear
 SEG, REPORT, STRUCTURES = "SEG", "SR", "RTSTRUCT"
 WORDS = {
     "volume_ml": "volume {:.2f} mL",
-    "longest_axial_mm": "longest in an axial slice {:.1f} mm",
-    "perpendicular_axial_mm": "across it {:.1f} mm",
+    "longest_axial_mm": "longest axial {:.1f} mm",
+    "perpendicular_axial_mm": "perpendicular {:.1f} mm",
     "sd": "SD {:.5g}",
 }
 """The heading of a column of a table, in this order; any other by its name."""

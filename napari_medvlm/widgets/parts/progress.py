@@ -57,11 +57,12 @@ class ProgressWidget(QWidget):
             Shown as it is: Qt's placeholders such as ``%p`` are not replaced.
         """
         steps = 0 if fraction is None else STEPS
-        if steps != self.bar.maximum():
-            self.bar.setRange(0, steps)
         value = round(STEPS * (fraction or 0.0))
-        if value != self.bar.value():
+        if (steps, value) != (self.bar.maximum(), self.bar.value()):
+            self.bar.setUpdatesEnabled(False)  # else Qt draws the whole window within setValue
+            self.bar.setRange(0, steps)
             self.bar.setValue(value)
+            self.bar.setUpdatesEnabled(True)
         text = message.replace("%", "%\u200b")
         if text != self.bar.format():
             self.bar.setFormat(text)

@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QVBoxLayout, QWidget
 
 from napari_medvlm.data.errors import InvalidImage
+from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.pairing.pairing_layers import (
     CHECKERBOARD,
     SUBTRACTION,
@@ -89,6 +90,13 @@ class ComparisonForm(QWidget):
         if self.panel is not None and self.panel.view is not None:
             self.panel.view.show(studies.moved, self._prior_limits())
             layers.show_over(False)
+
+    def preview(self, moved: Volume) -> None:
+        """Show the prior elsewhere, before the pairing is replaced; comparisons stay."""
+        if self.layers is not None:
+            self.layers.preview(moved)
+        if self.panel is not None and self.panel.view is not None:
+            self.panel.view.show(moved, self._prior_limits())
 
     def clear(self) -> None:
         """Remove the registered prior and the comparisons."""

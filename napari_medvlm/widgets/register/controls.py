@@ -63,6 +63,7 @@ class RegisterControls(QWidget):
         )
         self.register_button = button("Register", "Register the prior to the current image.")
         self.undo_button = button("Undo", "Go back to the registration before the last correction.")
+        self.redo_button = button("Redo", "Go forward to the registration that was undone last.")
         self.remove_button = button("Remove", "Remove the registered prior and the comparisons.")
         self.job = JobBar("Stop the registration.")
         self.quality = WrappedLabel(NOT_PAIRED)
@@ -79,7 +80,7 @@ class RegisterControls(QWidget):
         """The kind of registration that is chosen."""
         return KIND_LABELS[self.kind_choice.currentText()]
 
-    def show_state(self, studies: PairedStudies | None, *, can_undo: bool) -> None:
+    def show_state(self, studies: PairedStudies | None, *, can_undo: bool, can_redo: bool) -> None:
         """Show the quality of the pairing, and enable what can be pressed.
 
         Parameters
@@ -88,6 +89,8 @@ class RegisterControls(QWidget):
             The paired studies, if there are any.
         can_undo
             Whether there is an earlier registration of these studies.
+        can_redo
+            Whether a registration was undone.
         """
         is_idle = not self.job.busy
         can_compare = studies is not None and is_idle
@@ -98,6 +101,7 @@ class RegisterControls(QWidget):
         ):  # fmt: skip
             widget.setEnabled(can_compare)
         self.undo_button.setEnabled(can_undo and is_idle)
+        self.redo_button.setEnabled(can_redo and is_idle)
         self.landmarks.show_errors(None if studies is None else studies.pairing)
         self.comparison.show_state(can_compare)
         self.quality.show_text(NOT_PAIRED if studies is None else quality_text(studies.pairing))
@@ -109,12 +113,13 @@ class RegisterControls(QWidget):
         form.addRow("Kind", self.kind_choice)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        layout.addLayout(row_of(self.register_button, self.undo_button, self.remove_button))
+        layout.addLayout(row_of(self.register_button, self.remove_button))
+        layout.addLayout(row_of(self.undo_button, self.redo_button))
         layout.addWidget(self.job)
         layout.addWidget(self.quality)
         layout.addWidget(self.comparison)
         layout.addLayout(row_of(self.to_prior, self.to_current, self.carry_button))
-        tooltip = "Shift and rotate the registered prior."
+        tooltip = "Shift and rotate the registered prior, also by keys."
         layout.addWidget(Collapsible("Correct by hand", tooltip, self.correction))
         tooltip = "Mark pairs of points, see the error, and register by them."
         layout.addWidget(Collapsible("Landmarks", tooltip, self.landmarks))

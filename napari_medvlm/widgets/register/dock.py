@@ -13,12 +13,11 @@ from qtpy.QtWidgets import QVBoxLayout
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
-from napari_medvlm.io.journal import new_journal
 from napari_medvlm.layers import volume_of
 from napari_medvlm.layers.orientation import go_to, orient, position_in_view
 from napari_medvlm.layers.pairing.carry import carried
 from napari_medvlm.layers.pairing.pairing_layers import PairedStudies
-from napari_medvlm.ledger.region_records import ImageReference
+from napari_medvlm.sessions.earlier import EarlierSession
 from napari_medvlm.sessions.pairing_session import PairingSession
 from napari_medvlm.sessions.register import corrected, header_facts, quality_after, register
 from napari_medvlm.widgets.commands import bind_keys
@@ -27,9 +26,11 @@ from napari_medvlm.widgets.parts.dialogs import ask, ask_what_to_open
 from napari_medvlm.widgets.register.comparison import NOT_PAIRED, ComparisonForm
 from napari_medvlm.widgets.register.controls import RegisterControls
 from napari_medvlm.widgets.register.correction import CorrectionForm
+from napari_medvlm.widgets.register.earlier_pairings import EarlierPairings
 from napari_medvlm.widgets.register.landmarks import LandmarkForm
+from napari_medvlm.widgets.register.pairing_history import PairingHistory, resumed_studies
 from napari_medvlm.widgets.runtime.dock import Dock
-from napari_medvlm.widgets.runtime.notify import warn
+from napari_medvlm.widgets.runtime.notify import guarded, warn
 from napari_medvlm.widgets.runtime.resources import close_all
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 from napari_medvlm.worker.environment_runner import RoutedRunner
@@ -54,7 +55,9 @@ class RegisterDock(Dock):
     studies
         The paired volumes and their transform; None while nothing is registered.
     session
-        The ledger of the pairings, with undo; None while nothing is registered.
+        The ledger of the pairings; None while nothing is registered.
+    history
+        The pairings of the studies, with undo and redo.
     pairing_changed
         The studies that are paired now, or None.
     """
@@ -65,8 +68,7 @@ class RegisterDock(Dock):
         super().__init__()
         self.viewer = napari_viewer
         self.studies: PairedStudies | None = None
-        self.session: PairingSession | None = None
-        self._by_serial: dict[int, PairedStudies] = {}
+        self.history = PairingHistory()
         self._runner = RoutedRunner()
         self.comparison = ComparisonForm(napari_viewer)
         self.correction = CorrectionForm(self.correct)
@@ -77,17 +79,29 @@ class RegisterDock(Dock):
             napari_viewer, self.comparison, self.correction, self.landmarks
         )
         self.job = self.controls.job
+        self.earlier = EarlierPairings(
+            self.controls.current,
+            self.controls.prior,
+            lambda: self.studies is None and not self.job.busy,
+        )
         layout = QVBoxLayout(self.body)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.earlier)
         layout.addWidget(self.controls)
         self._connect()
         self._show_state()
+        self.earlier.look()
 
     def close_dock(self) -> None:
         """Stop a registration, remove all layers and end the worker."""
         self.job.cancel()
         self.remove_pairing()
         self._runner.stop()
+
+    @property
+    def session(self) -> PairingSession | None:
+        """The ledger of the pairings."""
+        return self.history.session
 
     @property
     def paired_layers(self) -> tuple[Image, Image] | None:
@@ -113,25 +127,44 @@ class RegisterDock(Dock):
         """Remove the registered prior and the comparisons."""
         self.studies = None
         self.comparison.clear()
-        self._end_session()
+        self.history.end()
         self.landmarks.clear()
         self._show_state()
         self.pairing_changed.emit(None)
 
     def correct(self) -> None:
         """Move the registered prior by the numbers of the form."""
-        studies = self._studies()
-        volume = studies.current
-        center = volume.grid.to_world((np.array(volume.shape) - 1) / 2)
-        pairing = corrected(studies.pairing, self.correction.matrix(center))
-        self.correction.clear()
+        pairing = self._corrected(self._studies())
         self._replace(pairing)
+
+    def form_of_pairing(self) -> CorrectionForm:
+        """The form of the correction by hand; raises `InvalidImage` if nothing is registered."""
+        self._studies()
+        return self.correction
 
     def undo(self) -> None:
         """Go back to the registration before the last correction or fit."""
-        if self.session is not None and self.session.can_undo:
-            self.session.undo()
-            self._show(self._by_serial[self.session.serial])
+        self._show_again(self.history.undo())
+
+    def redo(self) -> None:
+        """Go forward to the registration that was undone last."""
+        self._show_again(self.history.redo())
+
+    def resume(self, earlier: EarlierSession) -> None:
+        """Continue an earlier registration of the two images."""
+        current, prior = self._chosen()
+        volumes, ledger = (volume_of(current), volume_of(prior)), earlier.reload()
+        self.remove_pairing()
+        self.comparison.begin(current, prior)
+
+        def work(_: Progress) -> PairedStudies:
+            return resumed_studies(*volumes, ledger)
+
+        def show(studies: PairedStudies) -> None:
+            self.history.resume(studies, ledger, earlier.path)
+            self._show(studies)
+
+        self.job.start(work, show, "Reading the registration")
 
     def go_to_prior(self) -> None:
         """Move the planes from a position in the current image to the same one in the prior."""
@@ -163,6 +196,7 @@ class RegisterDock(Dock):
                 return
             kind = PairingKind.IDENTITY
         self.remove_pairing()
+        self.earlier.offer()
         self.comparison.begin(current, prior)
 
         def work(progress: Progress) -> PairedStudies:
@@ -188,22 +222,34 @@ class RegisterDock(Dock):
         """Show a new pairing, which is an entry of the ledger."""
         if self.comparison.layers is None:
             return
-        if self.session is None:
-            journal = new_journal(ImageReference.of(studies.current), "register")
-            self.session = PairingSession(studies.current, studies.prior, journal=journal)
-        self.session.use(studies.pairing)
-        self._by_serial[self.session.serial] = studies
+        self.history.use(studies)
         self._show(studies)
 
-    def _end_session(self) -> None:
-        """Finish the journal of the pairing."""
-        if self.session is not None:
-            self.session.close()
-        self.session = None
-        self._by_serial.clear()
+    def _show_again(self, studies: PairedStudies | None) -> None:
+        if studies is not None:
+            self._show(studies)
+
+    def _corrected(self, studies: PairedStudies) -> Pairing:
+        """The pairing with the numbers of the form, which are about the image's centre."""
+        volume = studies.current
+        center = volume.grid.to_world((np.array(volume.shape) - 1) / 2)
+        return corrected(studies.pairing, self.correction.matrix(center))
+
+    def _preview(self) -> None:
+        """Show the prior where the numbers of the form put it; without any, where it is."""
+        studies = self.studies
+        if studies is None or self.job.busy:
+            return
+        moved = studies.moved
+        if not self.correction.is_empty:
+            pairing = self._corrected(studies)
+            moved = PairedStudies.of(studies.current, studies.prior, pairing).moved
+        self.comparison.preview(moved)
 
     def _show(self, studies: PairedStudies) -> None:
         self.studies = studies
+        self.earlier.offer()
+        self.correction.clear()
         self.comparison.show_studies(studies)
         orient(self.viewer)
         self._show_state()
@@ -230,12 +276,16 @@ class RegisterDock(Dock):
         controls = self.controls
         for pressed, action in (
             (controls.register_button, self.start), (controls.remove_button, self.remove_pairing),
-            (controls.undo_button, self.undo), (controls.to_prior, self.go_to_prior),
+            (controls.undo_button, self.undo), (controls.redo_button, self.redo),
+            (controls.to_prior, self.go_to_prior),
             (controls.to_current, self.go_to_current), (controls.carry_button, self.carry),
         ):  # fmt: skip
             on_click(pressed, action)
         self.comparison.changed.connect(self._show_state)
         self.job.busy_changed.connect(self._show_state)
+        self.job.busy_changed.connect(self._preview)  # of keys pressed meanwhile
+        self.correction.changed.connect(self._preview)
+        self.earlier.accepted.connect(guarded(self.resume))
         self._removed = MainThreadQueue(self._on_removed, self)
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
         bind_keys(self.viewer, self.viewer, COMMANDS)
@@ -258,5 +308,5 @@ class RegisterDock(Dock):
 
     def _show_state(self) -> None:
         self.controls.show_state(
-            self.studies, can_undo=self.session is not None and self.session.can_undo
+            self.studies, can_undo=self.history.can_undo, can_redo=self.history.can_redo
         )

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, QSize, QTimer, Signal
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QVBoxLayout, QWidget
 
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.views.prior_view import PriorView
 from napari_medvlm.settings.view_layout import Layout
 from napari_medvlm.widgets.display.commands import bind_display_keys
-from napari_medvlm.widgets.views.dock_area import move_dock
+from napari_medvlm.widgets.views.dock_area import dock_of, leave_window, move_dock, share_room
 
 if TYPE_CHECKING:
     from napari import Viewer
 
 TITLE = "Prior"
+HALF = 0.5
+"""Of the width that it has together with the viewer."""
 
 
 class PriorPanel(QWidget):
@@ -47,6 +49,7 @@ class PriorPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.canvas)
         self.setMinimumSize(80, 80)
+        self._own_dock: QDockWidget | None = None
         self._first_shown = QTimer(self)
         self._first_shown.setSingleShot(True)
         self._first_shown.timeout.connect(self._on_first_shown)
@@ -75,10 +78,15 @@ class PriorPanel(QWidget):
         """Free everything when the dock is closed: it loses its parent."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            if self._own_dock is not None:
+                leave_window(self._own_dock)
             self.close_view()
 
     def _on_first_shown(self) -> None:
         move_dock(self, Layout.RIGHT)
+        self._own_dock = dock_of(self)
+        if self._own_dock is not None:
+            share_room(self._own_dock, HALF)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  # Qt's name
         """Move next to the viewer, the first time."""

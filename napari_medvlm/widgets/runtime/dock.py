@@ -122,5 +122,5 @@ def _tabify(window: QMainWindow, own: QDockWidget) -> None:
         and window.dockWidgetArea(dock) == area
     ]
     if others and not own.isFloating() and not window.tabifiedDockWidgets(own):
-        window.tabifyDockWidget(others[-1], own)
+        window.tabifyDockWidget(others[0], own)  # others may wait for their place as well
         own.raise_()

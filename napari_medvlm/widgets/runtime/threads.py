@@ -9,6 +9,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
+from napari_medvlm.layers.display.redraw_pace import pace
 from napari_medvlm.widgets.runtime.notify import guarded, show
 
 
@@ -55,6 +56,8 @@ BETWEEN_MS = 10
 class DeferredCalls(QObject):
     """Functions that are called one after the other, each in a turn of the event loop of its own.
 
+    What was changed before, also by others, is drawn first, see `RedrawPace`.
+
     Parameters
     ----------
     parent
@@ -83,10 +86,14 @@ class DeferredCalls(QObject):
             self._timer.start(wait_ms)
 
     def _next(self) -> None:
+        if pace.wait_ms:
+            self._timer.start(pace.wait_ms)
+            return
         piece = self._left.pop(0)
         if self._left:
             self._timer.start(BETWEEN_MS)
         piece()
+        pace.note_change()
 
 
 def in_background(

@@ -43,7 +43,14 @@ def ask_for_models(
     if not models or journal is not None:
         use()
     else:
-        dialogs.ask(parent, TITLE, _question(list(models)), "Use them", use, ("Open only", action))
+        dialogs.ask(
+            parent,
+            TITLE,
+            _question(list(models)),
+            "Use models",
+            use,
+            ("Open without models", action),
+        )
 
 
 def _question(models: list[tuple[str, str | None]]) -> str:

@@ -78,7 +78,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self.row.rulers = lambda: self.folds.measure.rulers_drawn
         self._lay_out()
         self._changed = MainThreadQueue(self._on_changed, self)
-        self._measured = MainThreadQueue(lambda _: self._show_panel(), self)
+        self._measured = MainThreadQueue(lambda _: self._show_objects(), self)
         self._progressed = MainThreadQueue(lambda updates: self._on_progress(updates[-1]), self)
         self._restarted = MainThreadQueue(
             lambda texts: show_message(f"{texts[-1]} It was restarted; nothing is lost."), self
@@ -86,7 +86,7 @@ class SegmentDock(SessionDock[SegmentationSession]):
         self._noted = MainThreadQueue(lambda notes: show_message(str(notes[-1])), self)
         self._removed = MainThreadQueue(self._on_removed, self)
         self._clicked = DeferredCalls(self, self._show_points)
-        self._rest = DeferredCalls(self, self._show_prompts, self._show_panel)
+        self._rest = DeferredCalls(self, self._show_prompts, self._show_objects, self._show_panel)
         self._connect()
         self._use_backend()
         bind_keys(napari_viewer, napari_viewer, KEYS)
@@ -285,7 +285,8 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if redrawn:
             before = layers.mask.layer
             layers.redraw()
-            if self._layers is not layers:  # the image was taken away while layers were drawn
+            # napari runs events as it makes a slider: the image may be taken away meanwhile.
+            if self._layers is not layers:
                 if before is None:
                     layers.mask.remove()
                 return
@@ -307,10 +308,13 @@ class SegmentDock(SessionDock[SegmentationSession]):
         if self._layers is not None:
             self._layers.pull()
 
+    def _show_objects(self) -> None:
+        if self.session is not None:
+            self.objects.refresh()
+
     def _show_panel(self) -> None:
         if self.session is None:
             return
-        self.objects.refresh()
         self.row.refresh()
         self.folds.refresh()
         self.progress.show_state(

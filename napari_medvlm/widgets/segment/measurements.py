@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QApplication,
     QHBoxLayout,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -30,13 +27,12 @@ from napari_medvlm.widgets.parts import dialogs
 from napari_medvlm.widgets.parts.buttons import button, on_click
 from napari_medvlm.widgets.runtime.notify import guarded, show_message
 from napari_medvlm.widgets.runtime.threads import in_background
+from napari_medvlm.widgets.segment.value_table import ValueTable
 
 if TYPE_CHECKING:
     from napari import Viewer
 
 RULERS = ("name", "length_mm", "angle_deg")
-HEIGHT, LEAST_HEIGHT = 150, 110
-"""Pixels of a table: at most, and at least, which shows the header and two rows."""
 
 
 class MeasurePanel(QWidget):
@@ -55,10 +51,10 @@ class MeasurePanel(QWidget):
         self._lines: RulerLayer | None = None
         self._busy = self._again = False
         self.rows: Mapping[int, Row] = {}
-        self.objects = _table(
+        self.objects = ValueTable(
             COLUMNS, "All measurements; sizes in mm along the patient's S, P, L axes."
         )
-        self.rulers = _table(RULERS, "Drawn distances and angles.")
+        self.rulers = ValueTable(RULERS, "Drawn distances and angles.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.objects)
@@ -175,11 +171,11 @@ class MeasurePanel(QWidget):
         if rows == self.rows and rows:
             return
         self.rows = rows
-        _fill(self.objects, [list(object_row.values.values()) for object_row in rows.values()])
+        self.objects.show_rows([list(object_row.values.values()) for object_row in rows.values()])
 
     def _show_rulers(self) -> None:
         drawn = [[r.name, r.length_mm, r.angle_deg] for r in self.rulers_drawn]
-        _fill(self.rulers, drawn)
+        self.rulers.show_rows(drawn)
 
     def _write(self, work: Callable[[], Sequence[Path]]) -> None:
         in_background(
@@ -240,36 +236,6 @@ def _crossing(longest: Ends, across: Ends) -> list[float]:
     along = (other - first) / max(float(np.linalg.norm(other - first)), 1e-9)
     crossing: list[float] = (first + (other_end - first) @ along * along).tolist()
     return crossing
-
-
-def _table(columns: Sequence[str], tooltip: str) -> QTableWidget:
-    table = QTableWidget(0, len(columns))
-    table.setHorizontalHeaderLabels(list(columns))
-    table.verticalHeader().hide()
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setToolTip(tooltip)
-    table.setMaximumHeight(HEIGHT)
-    table.setMinimumHeight(LEAST_HEIGHT)
-    return table
-
-
-def _fill(table: QTableWidget, rows: Sequence[Sequence[Any]]) -> None:
-    table.setRowCount(len(rows))
-    for number, cells in enumerate(rows):
-        for column, value in enumerate(cells):
-            text = _text(value)
-            item = table.item(number, column)
-            if item is None:
-                table.setItem(number, column, QTableWidgetItem(text))
-            elif item.text() != text:
-                item.setText(text)
-    table.resizeColumnsToContents()
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.5g}"
-    return str(value)
 
 
 def _buttons(*actions: tuple[str, str, Callable[[], None]]) -> QHBoxLayout:

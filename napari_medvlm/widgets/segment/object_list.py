@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QKeyEvent, QMouseEvent, QPixmap
@@ -59,7 +60,8 @@ class ObjectList(QTreeWidget):
         self.setToolTip(
             "Click to make an object active. Double-click to rename it or choose a "
             "colour. Locked objects are never overwritten and are treated as background"
-            " for the others."
+            " for the others. Models that take words (IMIS-Net) get the name with each prompt;"
+            " several names with semicolons between them begin an object each."
         )
         self.setItemDelegateForColumn(NAME, CodedNames(self))
         header = self.header()
@@ -110,12 +112,15 @@ class ObjectList(QTreeWidget):
     def _fill(self, objects: tuple[tuple[ObjectInfo, int], ...]) -> None:
         """Write only what changed: each change is drawn."""
         before, self._infos = self._infos, objects
-        if [info for info, _ in before] != [info for info, _ in objects]:
-            self.clear()
-            for info, prompts in objects:
-                self.addTopLevelItem(_row(info, prompts, info.id not in self.hidden))
-            return
-        for index, (_, prompts) in enumerate(objects):
+        pairs = zip(before, objects, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0][0] == pair[1][0], pairs))
+        if self.topLevelItemCount() > same:
+            self.setCurrentItem(None)  # else Qt makes another row the current one
+        while self.topLevelItemCount() > same:
+            self.takeTopLevelItem(self.topLevelItemCount() - 1)
+        for info, prompts in objects[same:]:
+            self.addTopLevelItem(_row(info, prompts, info.id not in self.hidden))
+        for index, (_, prompts) in enumerate(objects[:same]):
             if prompts != before[index][1]:
                 self.topLevelItem(index).setText(PROMPTS, str(prompts))
 

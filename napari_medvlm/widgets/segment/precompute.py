@@ -98,8 +98,8 @@ class PreparePlane(QWidget):
         self.button.setText(f"Precompute this plane (up to {megabytes:.0f} MB on disk)")
         self.button.setToolTip(
             f"Precompute all {count} {PLANES[axis_across(self._viewer)].lower()} "
-            "slices, so that clicks on them are fast now and later. Clicks made meanwhile "
-            "take priority."
+            "slices, so that clicks on them are fast, also in later sessions. Clicks made "
+            "meanwhile take priority."
         )
 
 

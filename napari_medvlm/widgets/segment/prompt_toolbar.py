@@ -164,7 +164,7 @@ class Tools(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(QLabel("Last point"))
         for title, key, by in (("Smaller", "[", -1), ("Larger", "]", 1)):
-            tooltip = f"{title} extent of the last point. Key: {key}, or Shift and the wheel"
+            tooltip = f"{title} extent of the last point. ({key}, or Shift+wheel)"
             size_button = button(title, tooltip)
             size_button.clicked.connect(lambda _=False, by=by: self.size_stepped.emit(by))
             row.addWidget(size_button, 1)
@@ -201,7 +201,7 @@ class Tools(QWidget):
     def _options_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         self._object_per_point = QCheckBox("One object per point")
-        self._object_per_point.setToolTip("Each positive point begins an object of its own.")
+        self._object_per_point.setToolTip("Each positive point creates a new object.")
         self._object_per_point.toggled.connect(self.object_per_point_changed)
         row.addWidget(self._object_per_point, 1)
         depth = QDoubleSpinBox()

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from qtpy.QtCore import Signal
-from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
+from qtpy.QtGui import QAction, QShowEvent
+from qtpy.QtWidgets import QApplication, QGridLayout, QMenu, QPushButton, QWidget
 
 from napari_medvlm.data.errors import InvalidImage, InvalidPrompt
 from napari_medvlm.data.measurements.ruler import Ruler
@@ -23,6 +23,9 @@ from napari_medvlm.widgets.runtime.threads import in_background
 
 COLUMNS = 3
 PLUGIN = "Medical VLM"
+KEYS = {"Undo": "Ctrl+Z", "Redo": "Ctrl+Shift+Z"}
+MENU = "napari/layers"
+"""Name of the menu with the entries of undo and redo, in napari and as an object of Qt."""
 
 
 class OtherEdits(Protocol):
@@ -63,6 +66,7 @@ class SessionRow(QWidget):
         self.other_edits: OtherEdits | None = None
         self.rulers: Callable[[], Sequence[Ruler]] = tuple
         self._session: SegmentationSession | None = None
+        self._menu: QMenu | None = None
         self._buttons: dict[str, QPushButton] = {}
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -88,21 +92,38 @@ class SessionRow(QWidget):
         """Take another session; `None`: there is none."""
         self._session = session
         self.refresh()
+        if session is None:
+            self._name_menu_entries()
 
     def refresh(self) -> None:
-        """Name in tooltips and menu what undo and redo change; disable them without an edit."""
+        """Name in tooltips what undo and redo change; disable them without an edit."""
+        for verb, title in self._titles().items():
+            self._buttons[verb].setEnabled(title is not None)
+            edit = f"Nothing to {verb.lower()}." if title is None else f"{verb}: {title}."
+            self._buttons[verb].setToolTip(plain(f"{edit} ({KEYS[verb]})"))
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802  # Qt's name
+        """Name the entries of the window's menu whenever it opens."""
+        super().showEvent(event)
+        menu = self.window().findChild(QMenu, MENU)
+        if menu is not None and menu is not self._menu:
+            self._menu = menu
+            menu.aboutToShow.connect(self._name_menu_entries)
+
+    def _name_menu_entries(self) -> None:
+        for verb, title in self._titles().items():
+            _set_menu_text(verb, title)
+
+    def _titles(self) -> dict[str, str | None]:
+        """Titles of the edits that undo and redo change, by verb."""
         ledger = None if self._session is None else self._session.ledger
         others = self.other_edits
         undo = None if others is None else others.undo_title
         redo = None if others is None else others.redo_title
-        self._name("Undo", undo or (None if ledger is None else ledger.undo_title), "Ctrl+Z")
-        self._name("Redo", redo or (None if ledger is None else ledger.redo_title), "Ctrl+Shift+Z")
-
-    def _name(self, text: str, title: str | None, key: str) -> None:
-        self._buttons[text].setEnabled(title is not None)
-        edit = f"Nothing to {text.lower()}." if title is None else f"{text}: {title}."
-        self._buttons[text].setToolTip(plain(f"{edit} ({key})"))
-        _set_menu_text(self, text, title)
+        return {
+            "Undo": undo or (None if ledger is None else ledger.undo_title),
+            "Redo": redo or (None if ledger is None else ledger.redo_title),
+        }
 
     def undo(self) -> None:
         """Take back the last gesture."""
@@ -167,12 +188,11 @@ class SessionRow(QWidget):
         return self._session
 
 
-def _set_menu_text(widget: QWidget, verb: str, title: str | None) -> None:
-    """Name an edit in the menu of the window; napari adds the plugin's name to its entries."""
-    window = widget
-    while (parent := window.parentWidget()) is not None:
-        window = parent
+def _set_menu_text(verb: str, title: str | None) -> None:
+    """Name an edit in the menu entry, which all windows share; napari adds the plugin's name."""
     text = f"{verb} edit" if title is None else f"{verb}: {title}"
     text = f"{text} ({PLUGIN})"
-    for action in window.findChildren(QAction, f"napari-medvlm.{verb.lower()}"):
+    application = QApplication.instance()
+    name = f"napari-medvlm.{verb.lower()}"
+    for action in [] if application is None else application.findChildren(QAction, name):
         action.setText(text.replace("&", "&&"))

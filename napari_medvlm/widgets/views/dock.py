@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QSplitter, QVBoxLayout, QWidget
 
 from napari_medvlm.layers.orientation import Plane, axis_across
 from napari_medvlm.layers.views.crosshair import Crosshair
@@ -23,7 +23,7 @@ from napari_medvlm.settings.view_layout import (
 )
 from napari_medvlm.widgets.commands import bind_keys
 from napari_medvlm.widgets.runtime.notify import guarded
-from napari_medvlm.widgets.views.dock_area import move_dock
+from napari_medvlm.widgets.views.dock_area import dock_of, leave_window, move_dock
 from napari_medvlm.widgets.views.panel import ViewPanel
 from napari_medvlm.widgets.views.toolbar import ViewsToolbar
 
@@ -57,6 +57,7 @@ class ViewsDock(QWidget):
         self.viewer = napari_viewer
         self.panels: list[ViewPanel] = []
         self.arrangement = ViewLayout()
+        self._own_dock: QDockWidget | None = None
         self._linked = linked_views(napari_viewer)
         self._crosshairs: PerView[Crosshair] | None = None
         self._labels = PerView(self._linked, ViewLabels)
@@ -132,10 +133,13 @@ class ViewsDock(QWidget):
         """Free everything when the dock is closed: it loses its parent."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            if self._own_dock is not None:
+                leave_window(self._own_dock)
             self.close_dock()
 
     def _on_first_shown(self) -> None:
         move_dock(self, self.arrangement.layout)
+        self._own_dock = dock_of(self)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  # Qt's name
         """Move to the side of the window that the layout asks for, the first time."""

@@ -41,25 +41,56 @@ def move_dock(widget: QWidget, layout: Layout) -> None:
         _move_right_of(window, own, others)
     if others:
         window.resizeDocks(others, widths, Qt.Orientation.Horizontal)
-    central = window.centralWidget()
-    if central is not None and layout in SHARES:
-        is_right = area is Qt.DockWidgetArea.RightDockWidgetArea
-        room = central.width() + own.width() if is_right else central.height() + own.height()
-        direction = Qt.Orientation.Horizontal if is_right else Qt.Orientation.Vertical
-        window.resizeDocks([own], [round(room * SHARES[layout])], direction)
+    if layout in SHARES:
+        share_room(own, SHARES[layout])
+
+
+def share_room(own: QDockWidget, share: float) -> None:
+    """Give a dock next to the viewer a share of the width or height that both have together."""
+    window = own.parent()
+    central = window.centralWidget() if isinstance(window, QMainWindow) else None
+    if not isinstance(window, QMainWindow) or central is None:
+        return
+    is_right = window.dockWidgetArea(own) == Qt.DockWidgetArea.RightDockWidgetArea
+    room = central.width() + own.width() if is_right else central.height() + own.height()
+    direction = Qt.Orientation.Horizontal if is_right else Qt.Orientation.Vertical
+    window.resizeDocks([own], [round(room * share)], direction)
+
+
+def leave_window(own: QDockWidget) -> None:
+    """Take a dock out of its window: the viewer gets its room, and other docks stay as wide."""
+    try:
+        window = own.parent()
+    except RuntimeError:  # the window is gone, and the dock with it
+        return
+    if not isinstance(window, QMainWindow) or own.isFloating():
+        return
+    area = window.dockWidgetArea(own)
+    others = docks_at(window, area, own)
+    widths = [other.width() for other in others]
+    window.removeDockWidget(own)
+    if others and area == Qt.DockWidgetArea.RightDockWidgetArea:
+        window.resizeDocks(others, widths, Qt.Orientation.Horizontal)
 
 
 def _move_right_of(window: QMainWindow, own: QDockWidget, others: list[QDockWidget]) -> None:
-    """Move other docks at the right of a dock; those that are tabs of each other stay tabs."""
-    if not others:
-        return
-    first, *rest = others
-    tabs = [dock for dock in window.tabifiedDockWidgets(first) if dock in rest]
-    shown = next((dock for dock in (first, *tabs) if not dock.visibleRegion().isEmpty()), first)
-    window.splitDockWidget(own, first, Qt.Orientation.Horizontal)
-    for dock in tabs:
-        window.tabifyDockWidget(first, dock)
-    shown.raise_()
+    """Move other docks at the right of a dock, below each other; tabs stay tabs."""
+    above: QDockWidget | None = None
+    left = list(others)
+    while left:
+        first = left.pop(0)
+        tabs = [dock for dock in window.tabifiedDockWidgets(first) if dock in left]
+        left = [dock for dock in left if dock not in tabs]
+        group = (first, *tabs)
+        shown = next((dock for dock in group if not dock.visibleRegion().isEmpty()), first)
+        if above is None:
+            window.splitDockWidget(own, first, Qt.Orientation.Horizontal)
+        else:
+            window.splitDockWidget(above, first, Qt.Orientation.Vertical)
+        for dock in tabs:
+            window.tabifyDockWidget(first, dock)
+        shown.raise_()
+        above = first
 
 
 def dock_of(widget: QWidget) -> QDockWidget | None:

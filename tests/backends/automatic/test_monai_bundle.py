@@ -54,7 +54,7 @@ def test_the_masks_are_those_that_monai_makes_of_the_same_file(volume, tmp_path)
         assert np.array_equal(region.mask.full(), reference == NAMES.index(region.name))
 
 
-def test_phrases_are_matched_to_the_labels_and_unknown_ones_are_reported_what_there_is(tmp_path):
+def test_phrases_are_matched_to_the_labels_and_unknown_ones_list_the_labels(tmp_path):
     result = ground(bundle(tmp_path / "b"), phantom(), "Niere links", "kidney", "spleen")
     assert {r.name for r in result.of("Niere links")} == {"left kidney"}
     assert {r.name for r in result.of("kidney")} <= {"left kidney", "right kidney"}

@@ -174,7 +174,7 @@ def two(folder):
         (spoiled(onnx_network, "net.onnx"), "no ONNX network"),
     ],
 )
-def test_what_cannot_be_loaded_is_reported_with_a_remedy(make, messages, tmp_path):
+def test_a_model_that_cannot_be_loaded_is_reported_with_a_remedy(make, messages, tmp_path):
     with pytest.raises(BackendUnavailable, match=messages) as caught:
         NetworkBackend().load(str(make(tmp_path / "net")), "cpu")
     assert caught.value.hint

@@ -240,7 +240,7 @@ def test_an_image_without_positive_intensities_is_refused(folder):
         ("{folder}/configs/inference.json", "has no weights"),
     ],
 )
-def test_what_cannot_be_loaded_is_reported_with_a_remedy(model, inputs, folder):
+def test_a_model_that_cannot_be_loaded_is_reported_with_a_remedy(model, inputs, folder):
     with pytest.raises(BackendUnavailable, match=inputs) as caught:
         VISTA3DBackend().load(model and model.format(folder=folder), "cpu")
     assert caught.value.hint

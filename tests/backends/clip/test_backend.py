@@ -74,7 +74,7 @@ def test_heatmaps_of_a_sagittal_slice_of_an_oblique_volume(folders, kind):
     )
 
 
-def test_what_is_asked_again_is_answered_the_same(folders):
+def test_a_repeated_question_gets_the_same_answer(folders):
     volume = axial(SHAPES["portrait"], slices=6)
     first = loaded(folders["clip"], volume)
     query = GroundQuery(PHRASES)
@@ -197,7 +197,7 @@ def test_cancel_is_passed_on(folders):
         dispatch.label(backend, volume, LabelQuery(("mass",)), stop)
 
 
-def test_what_cannot_be_loaded_is_reported_with_the_remedy(folders, tmp_path):
+def test_a_model_that_cannot_be_loaded_is_reported_with_the_remedy(folders, tmp_path):
     backend = SimilarityBackend()
     with pytest.raises(BackendUnavailable, match="none was given") as failed:
         backend.load(None, "cpu")

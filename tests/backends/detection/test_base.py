@@ -62,7 +62,7 @@ def test_neighbouring_slices_of_one_thing_are_one_box_in_3d():
     assert max(backend.batches) == 3
 
 
-def test_the_heatmap_of_a_thing_has_all_its_slices():
+def test_a_heatmap_covers_all_slices_of_an_object():
     (region,) = ask(volume_with(TOP))[0].regions
     full = region.heatmap.full()
     assert full[4:9, 3:8, 5:12].min() == pytest.approx(200 / 255, abs=0.01)

@@ -83,7 +83,7 @@ def test_boxes_and_scores_are_the_librarys(backends, folders, family, name):
 
 
 @pytest.mark.parametrize("shape", [(40, 40), (48, 30), (30, 48)])
-def test_what_the_model_boxes_is_where_it_was_in_the_picture(backends, family, shape):
+def test_boxes_of_the_model_are_mapped_to_the_original_image(backends, family, shape):
     """Whatever the processor does to the pixels, a box around what the model sees comes back."""
     data = np.zeros((1, *shape), np.int16)
     data[0, 9:21, 6:16] = 300
@@ -147,7 +147,7 @@ def test_another_prompt_can_be_sent_for_a_phrase(backends, family):
     assert [r.score for r in other.regions] == [r.score for r in same.regions]
 
 
-def test_what_is_below_the_threshold_is_not_found_and_its_best_score_reported(
+def test_scores_below_the_threshold_are_not_found_and_the_best_is_reported(
     backends, family, monkeypatch
 ):
     volume, slice_ref = volume_of("square")
@@ -179,7 +179,7 @@ def test_the_same_again_is_the_same_and_the_image_is_left_alone(backends, family
     assert np.array_equal(volume.data, before)
 
 
-def test_what_a_person_must_know_of_the_model_is_reported(backends, family):
+def test_the_training_images_of_the_model_are_noted(backends, family):
     result = asked(backends[family], *volume_of("square"), "spleen")
     assert "Trained on photographs" in result.notes[-1]
     assert result.ran_on == "cpu, float32"
@@ -198,7 +198,7 @@ def test_a_model_in_the_librarys_cache_is_found_by_its_id(folders, tmp_path, mon
     assert asked(backend, *volume_of("square"), "spleen").regions
 
 
-def test_a_model_that_is_not_there_is_not_downloaded_and_the_way_to_it_reported():
+def test_a_missing_model_is_not_downloaded_and_the_command_is_named():
     backend = DetectorBackend()
     with pytest.raises(
         BackendUnavailable, match="medvlm models download IDEA-Research/no-such-dino"

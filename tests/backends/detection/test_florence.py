@@ -157,7 +157,7 @@ def test_another_kind_of_model_is_refused(tmp_path):
         FlorenceBackend().load(str(folder), "cpu")
 
 
-def test_a_model_that_is_not_there_is_not_downloaded_and_the_way_to_it_reported():
+def test_a_missing_model_is_not_downloaded_and_the_command_is_named():
     with pytest.raises(
         BackendUnavailable, match="medvlm models download florence-community/no-such"
     ):

@@ -170,7 +170,7 @@ def test_the_table_has_structures_on_both_sides_inside_the_brain():
             assert_allclose(other * (1, 1, -1), structure.box_mm.mean(axis=0), atol=12)
 
 
-def test_a_finding_is_given_the_place_that_it_is_said_to_be_in_and_is_called_so():
+def test_a_finding_gets_the_region_and_the_name_of_the_location_in_its_phrase():
     volume, _ = brain()
     asked = ["lacunar infarct in the right putamen", "right putamen"]
     finding, structure = nmv.ground(volume, asked).regions

@@ -95,7 +95,7 @@ def spots():
         ("dark", (20, 38, 65)),
     ],
 )
-def test_a_click_one_or_two_voxels_outside_a_thing_means_the_thing(spots, kind, zyx):
+def test_a_click_one_or_two_voxels_outside_an_object_segments_it(spots, kind, zyx):
     volume, things = spots
     assert not things[kind][zyx]
     mask = clicked(Levels(volume), Seed(np.array([zyx]), positive=True))

@@ -89,7 +89,7 @@ def _far_corner(mask):
     return corner
 
 
-def test_a_correction_gives_the_same_mask_with_and_without_what_is_remembered():
+def test_a_correction_gives_the_same_mask_with_and_without_the_cache():
     z, y, x = np.ogrid[:40, :90, :90]
     ball = (z - 20) ** 2 + (y - 45) ** 2 + (x - 45) ** 2 < 15**2
     noise = np.random.default_rng(4).normal(0, 10, ball.shape)

@@ -202,7 +202,7 @@ def test_what_is_at_a_voxel(scene):
     assert "outside the image" in outside.reason
 
 
-def test_what_was_not_segmented_is_not_said_to_be_absent(scene):
+def test_a_structure_that_was_not_segmented_is_not_called_absent(scene):
     answer = ask(scene, "Is there a fracture?")
     assert not answer.answered
     assert "cannot be measured" in answer.reason

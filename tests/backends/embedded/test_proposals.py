@@ -55,6 +55,24 @@ def section_box(volume, truth):
     return Box.at_index(volume, (z, y.start, x.start), (z + 1, y.stop, x.stop))
 
 
+def test_a_click_far_from_the_object_adds_what_is_there_up_to_its_border():
+    spacing = (6.5, 0.8, 0.8)
+    mm = [i * s for i, s in zip(np.indices((25, 200, 200)), spacing, strict=True)]
+
+    def ellipsoid(center, radii):
+        return sum(((a - c) / r) ** 2 for a, c, r in zip(mm, center, radii, strict=True)) <= 1
+
+    small = ellipsoid((60, 60, 60), (9, 7, 8))
+    large = ellipsoid((104, 112, 112), (20, 19, 14)) | ellipsoid((104, 112, 126), (14, 9, 9))
+    noise = np.random.default_rng(0).normal(0, 6, small.shape)
+    data = (100 + 60 * (small | large) + noise).astype(np.int16)
+    volume = Volume(data, np.diag([*spacing, 1.0]))
+    backend = backend_of(volume)
+    near, far = (Point.at_index(volume, zyx) for zyx in ((9, 75, 75), (16, 140, 140)))
+    assert dice(ask(backend, near), small) > 0.95
+    assert dice(ask(backend, near, far), small | large) > 0.95
+
+
 @pytest.mark.parametrize("zyx", [(0, 110, 105), (0, 130, 102)])
 def test_a_click_beside_the_middle_means_the_object_and_not_a_part_of_even_intensity(zyx):
     volume, truth = case(picture, 2)

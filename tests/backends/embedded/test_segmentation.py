@@ -89,7 +89,7 @@ def test_a_point_at_the_edge_of_a_ventricle_at_2_mm_does_not_add_the_other_one(n
     assert reached[2] > 0.75
 
 
-def test_a_late_point_on_a_thin_vessel_does_not_add_what_is_thicker_near_it():
+def test_a_late_point_on_a_thin_vessel_does_not_add_thicker_neighbours():
     volume, truth = vessels(12)
     reached = scores(volume, truth, 6)
     assert np.diff(reached).min() > -0.01  # the sixth point took .024

@@ -244,7 +244,6 @@ def test_the_list_of_models_names_the_layout_and_the_command(tmp_path):
     assert row["state"] == "needs conversion"
     assert row["layout"] == "LLaVA 1.5 (llava_mistral, llava_llama)"
     assert row["obstacle"].endswith("Run: napari-medvlm models convert 'llava med'")
-    assert not offer_of("llava med").usable
     assert not offer_of("llava med").installable
     done = CliRunner().invoke(app, ["models", "convert", "llava med", "--json"])
     assert done.exit_code == 0, done.output

@@ -1,4 +1,4 @@
-"""Where memory does not suffice it is tried with less, the result is the same, and it is told."""
+"""After an out-of-memory error less memory is used, with the same result and a note."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_rungs_are_taken_one_after_the_other_and_reported():
     ]  # fmt: skip
 
 
-def test_what_was_taken_holds_until_the_next_volume():
+def test_a_memory_fallback_applies_until_the_next_volume():
     done = []
     fallbacks = ladder(done, usual=lambda: done.append("usual"))
     fallbacks.tried(failing(2), quiet)

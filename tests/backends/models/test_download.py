@@ -117,7 +117,7 @@ def test_terms_are_accepted_first(hub):
 
 
 @pytest.mark.parametrize("ask", [offer, lambda model: fetch(model, ignored)])
-def test_what_cannot_be_downloaded_is_reported_with_the_remedy(hub, ask, monkeypatch):
+def test_a_failed_download_is_reported_with_the_remedy(hub, ask, monkeypatch):
     hub.add("lab/pickles", {"config.json": b"{}", **BAD})
     with pytest.raises(CannotDownload, match=r"no weights in safetensors among its 4 files"):
         ask("lab/pickles")

@@ -59,7 +59,7 @@ def test_a_program_is_not_run_and_the_remedy_is_reported(program):
     ],
     ids=["page", "pointer", "text", "empty"],
 )
-def test_what_was_saved_in_place_of_weights_is_reported(tmp_path, content, reason):
+def test_a_file_without_weights_is_reported(tmp_path, content, reason):
     path = tmp_path / "weights.pth"
     path.write_bytes(content)
     with pytest.raises(BackendUnavailable, match=f"has no weights: it {reason}") as error:

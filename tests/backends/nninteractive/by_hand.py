@@ -58,7 +58,7 @@ def prompts(image):
 
 
 def asked(image, count, steps=None):
-    """The first prompts, with a prediction after each unless told otherwise."""
+    """The first prompts, with a prediction after each by default."""
     return ObjectPrompts(prompts(image)[:count], steps or tuple(range(1, count + 1)))
 
 

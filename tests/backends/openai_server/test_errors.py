@@ -1,4 +1,4 @@
-"""Whatever a server does wrong is told in a sentence with a remedy, and what had come is kept."""
+"""Errors of a server are reported with a remedy, and the text received so far stays."""
 
 from __future__ import annotations
 

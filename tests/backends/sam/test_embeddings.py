@@ -71,7 +71,7 @@ def test_embeddings_of_a_batch_are_those_of_single_slices(path):
         )
 
 
-def test_in_batches_it_does_not_matter_what_was_asked_for_together(path):
+def test_results_do_not_depend_on_the_batch(path):
     plane = Plane.of(volume_of("axial"), 0)
     backends = [counted(path, EmbeddingStore(limit_mib=0)) for _ in range(3)]
     for embeddings, _ in backends:
@@ -98,7 +98,7 @@ def test_a_second_process_does_not_compute_again(path):
 
 
 @pytest.mark.parametrize("other", ["image", "window", "plane", "model"])
-def test_what_was_kept_for_something_else_is_not_taken(path, tmp_path, other):
+def test_cached_entries_of_other_inputs_are_not_used(path, tmp_path, other):
     volume = volume_of("axial")
     embeddings, _ = counted(path)
     embeddings.get(Plane.of(volume, 0), 3)
@@ -255,7 +255,7 @@ def test_a_damaged_entry_is_computed_again_and_kept_again(path, damage):
     assert torch.equal(counted(path)[0].get(plane, 3), right)
 
 
-def test_what_was_not_used_for_longest_is_removed_when_there_is_too_much(tmp_path):
+def test_the_least_recently_used_entry_is_removed_when_the_cache_is_full(tmp_path):
     store = EmbeddingStore(tmp_path, limit_mib=20 * 1500 / 2**20)
     for index in range(10):
         store.put(PLANE, index, ENTRY)

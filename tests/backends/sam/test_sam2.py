@@ -171,7 +171,7 @@ def test_the_same_prompts_give_the_same_mask_after_others(backend):
     assert asked(fresh, volume, one).digest == first
 
 
-def test_slices_of_a_mask_to_start_from_stay_where_nothing_was_said(backend):
+def test_slices_of_an_initial_mask_without_prompts_stay_unchanged(backend):
     volume, before = volume_of("axial"), np.zeros(SHAPE, bool)
     before[2:8, 4:14, 4:17] = True
     start = InitialMask.of(volume, before)

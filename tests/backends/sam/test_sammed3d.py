@@ -201,7 +201,7 @@ def test_a_cancel_is_passed_on_between_steps(model):
         segment(model, volume, points, (1, 2), stop)
 
 
-def test_what_cannot_be_loaded_is_reported_with_a_remedy(model, tmp_path):
+def test_a_model_that_cannot_be_loaded_is_reported_with_a_remedy(model, tmp_path):
     torch.save(unet().state_dict(), tmp_path / "other.pth")
     for path, message in [
         (None, "needs its weights"),

@@ -162,7 +162,7 @@ def test_only_negative_prompts_are_refused():
         read(volume, 0, Point.at_index(volume, (4, 6, 7), positive=False))
 
 
-def test_a_mask_to_start_from_is_an_area_where_something_was_said():
+def test_an_initial_mask_is_an_area_prompt_on_slices_with_prompts():
     volume, inside = volume_of("axial"), np.zeros(SHAPE, bool)
     inside[3:6, 4:9, 5:12] = True
     prompts_on_slices = read(

@@ -259,7 +259,7 @@ def test_code_that_a_model_brings_is_not_run(tmp_path):
     assert not marker.exists()
 
 
-def test_a_model_that_is_not_there_is_not_downloaded_and_the_way_to_it_reported():
+def test_a_missing_model_is_not_downloaded_and_the_command_is_named():
     with pytest.raises(BackendUnavailable, match="medvlm models download Qwen/no-such-model"):
         VLMBackend().load("Qwen/no-such-model", "cpu")
 

@@ -150,14 +150,18 @@ def test_a_call_is_read_as_it_is_written():
     [
         ("zoom", {"region": "left"}, ""),
         ("zoom", '{"region": "left"}', ""),
-        ("zoom", "", "needs region"),
+        ("zoom", "", "needs the argument 'region'"),
         ("zoom", '{"region": ', "not JSON"),
         ("zoom", "[1]", "not an object"),
-        ("zoom", {}, "needs region"),
-        ("zoom", {"region": 3}, "must be of the kind string"),
-        ("zoom", {"region": "left", "times": True}, "must be of the kind integer"),
+        ("zoom", {}, "needs the argument 'region'"),
+        ("zoom", {"region": 3}, "must be of type string"),
+        ("zoom", {"region": "left", "times": True}, "must be of type integer"),
         ("zoom", {"region": "left", "plane": "oblique"}, "one of axial, coronal"),
-        ("zoom", {"region": "left", "speed": 2}, "takes no speed"),
+        (
+            "zoom",
+            {"region": "left", "speed": 2},
+            "no argument 'speed'; it has region, times, plane",
+        ),
         ("fly", {}, "There are: zoom"),
     ],
 )

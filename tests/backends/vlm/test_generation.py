@@ -119,7 +119,7 @@ def test_pixels_of_the_second_picture_as_the_processor_made_it_come_back(folders
     assert_allclose(in_picture(region, shown), wanted, atol=1e-3)
 
 
-def test_a_model_of_an_unknown_way_of_writing_boxes_answers_without_regions(folders):
+def test_a_model_with_an_unknown_box_format_answers_without_regions(folders):
     backend = loaded(folders["idefics3"], 120)
     force(backend, "It is dark [0.1, 0.2, 0.3, 0.4].")
     _, answer = ask(backend, question_of("portrait"))
@@ -241,7 +241,7 @@ def test_an_object_is_called_without_the_control_tokens_of_the_model(folders):
         ask(backend, replace(question_of("portrait"), places=places))
 
 
-def test_a_tool_is_called_in_text_and_what_the_model_makes_up_is_left_out(folders):
+def test_a_tool_is_called_in_text_and_an_invented_result_is_left_out(folders):
     backend = loaded(folders["qwen3"], 400)
     call = '<tool>{"name": "segment", "arguments": {"phrase": "spleen"}}</tool>'
     force(backend, f"I look.\n{call}\n<result>It is gone.</result> It is gone.")

@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from napari_medvlm.backends.detection.letterbox import full_range
+from napari_medvlm.backends.detection.letterbox import framed, full_range
 from napari_medvlm.backends.models.trust import trust
 from napari_medvlm.backends.vlm.backend import VLMBackend
 from napari_medvlm.data.answer import AnswerKind, Question
@@ -131,3 +131,14 @@ def test_values_are_stretched_in_grey_and_one_value_becomes_black():
     pixels[0, :, :] = np.array([50, 100, 150])[:, None]
     assert_array_equal(full_range(pixels)[0, :, 0], [0, 127, 255])
     assert not full_range(np.full((2, 2, 3), 9, np.uint8)).any()
+
+
+@pytest.mark.parametrize("shape", [(56, 112), (112, 56), (57, 90)])
+def test_a_share_of_the_middle_square_lies_as_by_the_authors_of_maira_2(shape):
+    side = min(shape)
+    cropped = framed(np.zeros((*shape, 3), np.uint8), 0, crop=True)
+    assert cropped.size == (side, side)
+    left, top = ((n - side) // 2 for n in reversed(shape))
+    x0, y0, x1, y1 = (n * side for n in (0.255, 0.255, 0.755, 0.755))
+    right = (x0 + left, y0 + top, x1 + left, y1 + top)
+    assert_allclose(cropped.box_back((x0, y0, x1, y1)), right)

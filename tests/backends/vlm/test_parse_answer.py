@@ -388,14 +388,3 @@ def test_a_box_in_another_format_or_scale_is_a_problem_and_not_drawn(text):
 @pytest.mark.parametrize("text", ["It measures 3 x 4 cm.", "Segments (2, 3) and C3, C4.", "[1]"])
 def test_other_numbers_in_brackets_are_no_problem(text):
     assert not any(claim.problems for claim in read(text).claims)
-
-
-@pytest.mark.parametrize("shape", [(56, 112), (112, 56), (57, 90)])
-def test_a_share_of_the_middle_square_lies_as_by_the_authors_of_maira_2(shape):
-    side = min(shape)
-    cropped = framed(np.zeros((*shape, 3), np.uint8), 0, crop=True)
-    assert cropped.size == (side, side)
-    left, top = ((n - side) // 2 for n in reversed(shape))
-    x0, y0, x1, y1 = (n * side for n in (0.255, 0.255, 0.755, 0.755))
-    right = (x0 + left, y0 + top, x1 + left, y1 + top)
-    assert_allclose(cropped.box_back((x0, y0, x1, y1)), right)

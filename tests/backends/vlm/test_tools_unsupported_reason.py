@@ -29,7 +29,7 @@ def test_a_model_of_a_server_is_known_by_its_name(name, calls):
     assert (registry.tools_unsupported_reason("server", f"{SERVER}#{name}") == "") is calls
 
 
-def test_what_measures_calls_none_and_what_is_not_there_is_reported():
+def test_a_backend_without_images_supports_no_tools_and_a_missing_model_is_an_error():
     assert registry.info("embedded").uses_no_images
     assert registry.tools_unsupported_reason("embedded", None)
     with pytest.raises(BackendUnavailable):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from napari_medvlm.backends.detection.letterbox import framed
 from napari_medvlm.backends.models.catalog import answering_row
@@ -120,6 +121,17 @@ def test_the_second_question_has_the_pictures_of_the_first_before_its_own():
     assert [len(turn.pictures) for turn in shorter.earlier] == [0]
     assert len(shorter.pictures) == 1
     assert note.startswith("3 of 4 images were left out: prior study, axial slice 0 of 3")
+
+
+def test_the_second_turn_of_a_qwen_still_has_the_pictures_of_the_first(folder):
+    backend = loaded(folder)
+    first, second = (
+        build_inputs(backend._loaded, backend._answered_as, question, 24).tensors
+        for question in (two_studies(index=0), follow_up())
+    )
+    assert (len(first["image_grid_thw"]), len(second["image_grid_thw"])) == (2, 4)
+    patches = len(first["pixel_values"])
+    assert_array_equal(second["pixel_values"][:patches], first["pixel_values"])
 
 
 def test_a_context_that_is_too_short_drops_the_pictures_of_the_first_question(folder, monkeypatch):

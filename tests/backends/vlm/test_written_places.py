@@ -44,7 +44,7 @@ def frames_of(kind):
 @settings(max_examples=10, deadline=None)
 @given(edges=st.tuples(st.integers(0, 90), st.integers(0, 60), st.integers(20, 38),
                        st.integers(20, 36)))  # fmt: skip
-def test_what_is_written_is_read_back_within_a_step_of_the_grammar(kind, grammar, edges):
+def test_boxes_are_read_back_within_a_step_of_the_grammar(kind, grammar, edges):
     x, y, width, height = edges
     box = (x, y, x + width, y + height)
     frame = frames_of(kind)

@@ -16,7 +16,9 @@ from napari_medvlm.evaluation.ask.report import write_report
 from napari_medvlm.evaluation.ask.scoring import evidence, score_answer
 from napari_medvlm.evaluation.ask.summary import summary
 from napari_medvlm.evaluation.metrics import text as metrics_text
+from napari_medvlm.evaluation.metrics.values import values_in
 from napari_medvlm.evaluation.references.boxes import slice_region
+from napari_medvlm.language.token_overlap import normalized, token_f1
 from tests.evaluation.text_runs import picture
 
 VOLUME = Volume(np.arange(40 * 80, dtype=np.int16).reshape(1, 40, 80))
@@ -60,7 +62,7 @@ WITHOUT_LATIN = ["心脏增大", "胸水はありません", "сердце ув�
 def test_a_text_in_any_script_is_equal_to_itself_and_to_no_other(text):
     other = "肺粒 легкое फेफड़ा"
     assert metrics_text.rouge(text, text) == (1.0, 1.0)
-    assert metrics_text.token_f1(text, text) == 1.0
+    assert token_f1(text, text) == 1.0
     assert metrics_text.rouge(text, other) == (0.0, 0.0)
     assert metrics_text.bleu([text], [text]) in (None, pytest.approx(100.0))
 
@@ -95,16 +97,16 @@ def test_bleu_is_not_given_where_no_answer_has_four_words():
     ],
 )
 def test_numbers_are_read_as_they_are_written(text, numbers):
-    assert metrics_text.numbers_in(text) == numbers
+    assert values_in(text) == numbers
 
 
 @pytest.mark.parametrize(("hypothesis", "reference"), PAIRS)
 def test_token_f1_is_scikit_learns(hypothesis, reference):
-    words = [set(metrics_text.normalized(text).split()) for text in (reference, hypothesis)]
+    words = [set(normalized(text).split()) for text in (reference, hypothesis)]
     known = sorted(set.union(*words))
     truth, found = ([word in own for word in known] for own in words)
     wanted = f1_score(truth, found, zero_division=0)
-    assert metrics_text.token_f1(hypothesis, reference) == pytest.approx(wanted, abs=1e-6)
+    assert token_f1(hypothesis, reference) == pytest.approx(wanted, abs=1e-6)
 
 
 def test_calibration_is_scikit_learns():

@@ -27,7 +27,7 @@ def test_the_mean_of_many_groups_is_held_as_often_as_it_says():
     assert 50 <= held <= 60
 
 
-def test_what_is_measured_in_one_case_does_not_make_it_surer():
+def test_repeated_measurements_of_a_case_do_not_narrow_the_interval():
     rng = np.random.default_rng(2)
     own = rng.normal(0, 1, 20)
     once = interval_by_case((str(case), "", value) for case, value in enumerate(own))
@@ -45,5 +45,5 @@ def test_what_is_measured_in_one_case_does_not_make_it_surer():
     ],
     ids=["nothing", "one case", "one value", "all agree"],
 )
-def test_there_is_none_where_nothing_can_be_said(known):
+def test_there_is_no_interval_of_too_few_cases(known):
     assert interval_by_case(known) is None

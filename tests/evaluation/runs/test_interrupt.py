@@ -1,4 +1,4 @@
-"""Ctrl-C in a terminal: how to go on is told, and nothing is left behind."""
+"""Ctrl-C in a terminal prints how to resume, and leaves no process behind."""
 
 import json
 

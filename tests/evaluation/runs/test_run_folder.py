@@ -49,6 +49,15 @@ def test_other_settings_are_refused_and_named(tmp_path):
     assert json.loads((tmp_path / "run.json").read_text())["plan"]["interactions"] == 5
 
 
+def test_only_what_can_be_extended_may_be_larger(tmp_path):
+    RunFolder(tmp_path, {"plan": {"interactions": 5, "seed": 1}}).keep({"case": "a"})
+    for plan in ({"interactions": 4, "seed": 1}, {"interactions": 6, "seed": 2}):
+        with pytest.raises(SettingsError, match="interactions 5, not"):
+            RunFolder(tmp_path, {"plan": plan}, {"interactions"})
+    RunFolder(tmp_path, {"plan": {"interactions": 6, "seed": 1}}, {"interactions"})
+    assert json.loads((tmp_path / "run.json").read_text())["plan"]["interactions"] == 6
+
+
 def test_a_folder_in_which_nothing_was_done_takes_other_settings(tmp_path):
     RunFolder(tmp_path, {"structures": ["livr"]})
     RunFolder(tmp_path, {"structures": ["liver"]}).keep({"case": "a"})

@@ -145,6 +145,17 @@ def test_a_run_with_other_settings_is_not_gone_on_with(pairs, finished):
     assert "seed 42, not 1" in done.output
 
 
+def test_a_run_is_extended_by_interactions_and_its_first_ones_stay(pairs, finished, tmp_path):
+    """An extended run equals one with as many from the beginning; fewer are refused."""
+    short = (*segment_options(pairs, tmp_path, "--structure", 2), "--interactions", 1)
+    evaluate(*short)
+    assert evaluate(*short, "--interactions", INTERACTIONS)["plan"]["interactions"] == INTERACTIONS
+    extended = {name: case["attempts"][0] for name, case in figures(tmp_path).items()}
+    assert extended == {name: case["attempts"][1] for name, case in figures(finished[0]).items()}
+    done = run(app, ["evaluate", *map(str, short)])
+    assert f"interactions {INTERACTIONS}, not 1" in done.output
+
+
 def test_sessions_can_be_replayed(pairs, finished):
     path = finished[0] / "sessions" / "case_02" / "label 2.json"
     volume = read_volume(pairs / "images" / "case_02.nii.gz")

@@ -23,7 +23,7 @@ def go_on(fraction, message):
 
 
 class Faulty(BaseHTTPRequestHandler):
-    """Answers a search with two instances, and everything else as its server was told."""
+    """Answers a search with two instances, and everything else as the test scripted."""
 
     def do_GET(self):
         self.protocol_version = "HTTP/1.1"
@@ -86,7 +86,7 @@ def test_answers_that_are_none(server, answer, reported):
         archive(server).studies(Query(), go_on)
 
 
-@pytest.mark.parametrize("kind", ["first only", "cut in the pixels", "fewer bytes than told"])
+@pytest.mark.parametrize("kind", ["first only", "cut in the pixels", "fewer bytes than announced"])
 def test_half_a_stream_leaves_nothing(server, tmp_path, kind, phantom):
     write_series(tmp_path, phantom[0].data[:2])
     first, second = (p.read_bytes() for p in sorted(tmp_path.iterdir()))
@@ -94,7 +94,7 @@ def test_half_a_stream_leaves_nothing(server, tmp_path, kind, phantom):
     parts = {"first only": [first], "cut in the pixels": [first, second[:-300]]}
     body = b"".join(head + part for part in parts.get(kind, [first, second])) + b"\r\n--X--"
     headers = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=X'}
-    if kind == "fewer bytes than told":
+    if kind == "fewer bytes than announced":
         headers["Content-Length"] = str(len(body) + 1000)
     server.answer = (200, body, headers)
     asked = archive(server)

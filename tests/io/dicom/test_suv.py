@@ -1,4 +1,4 @@
-"""PET series with a known uptake are measured as that; a header that falls short is told."""
+"""PET series with a known uptake are measured in SUV; an incomplete header is reported."""
 
 import json
 import math

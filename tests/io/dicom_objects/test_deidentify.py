@@ -119,7 +119,7 @@ def test_a_seed_gives_the_same_again_and_no_seed_never_does(series, tmp_path):
     assert not names[2] & names[3]
 
 
-def test_what_is_to_be_kept_is_kept_without_the_name(series, tmp_path):
+def test_retained_attributes_are_written_without_the_name(series, tmp_path):
     deidentify(series, tmp_path / "out", keep=Keep(characteristics=True, descriptions=True))
     files = every(tmp_path / "out")
     image = next(f for f in files if f.Modality == "CT")

@@ -62,7 +62,7 @@ def reported(volume, seg, files):
     return report
 
 
-def test_what_was_found_and_answered_comes_back_beside_the_measurements(volume, seg, files):
+def test_regions_and_answers_are_read_back_beside_the_measurements(volume, seg, files):
     report = reported(volume, seg, files)
     assert [lesion["name"] for lesion in read_sr(report)] == ["liver"]
     back = read_evaluations(report)
@@ -109,7 +109,7 @@ def test_several_boxes_at_any_angle_stay_with_their_sentence(volume, seg):
         assert_allclose(box.corners(), original.corners(), atol=1e-3)
 
 
-def test_what_a_reader_marked_as_wrong_is_not_reported(volume, labels):
+def test_sentences_marked_as_incorrect_are_not_exported(volume, labels):
     with AskSession(volume, "embedded", "inline") as session:
         exchange = session.ask("How large is the liver?", labels=[labels])
         session.wait()

@@ -157,3 +157,17 @@ def test_all_lines_are_as_wide_in_images_with_thick_slices():
         (lines,) = [x for x in view.layers if x.name == "Crosshair"]
         width_px = lines.edge_width * lines.scale * view.scene.camera.zoom
         assert_allclose(width_px, 1.5, rtol=1e-4)
+
+
+def test_the_lines_of_the_first_image_are_added_after_it():
+    viewer = ViewerModel()
+    linked = linked_views(viewer)
+    _held = PerView(linked, lambda view: Crosshair(view, linked.cursor))
+    running, nested = [], []
+    viewer.layers.events.inserting.connect(lambda _: running.append(1), position="first")
+    viewer.layers.events.inserting.connect(lambda _: nested.append(len(running)))
+    viewer.layers.events.inserted.connect(lambda _: running.pop(), position="first")
+    data = np.random.default_rng(0).normal(size=(14, 17, 20)).astype(np.float32)
+    viewer.add_layer(Layer.create(*layer_data(Volume(data, np.diag([3.0, 1.5, 0.8, 1.0])))))
+    assert [layer.name for layer in viewer.layers][1:] == ["Crosshair"]
+    assert nested == [1, 1]

@@ -9,12 +9,12 @@ def script(*parts):
 
 
 def heard(exchange):
-    """What the scripted backend was told."""
+    """The questions that the scripted backend received."""
     return json.loads(exchange.answer.text)
 
 
 class Watch:
-    """What a session told."""
+    """The signals that a session emitted."""
 
     def __init__(self, session):
         self.text, self.failures = "", []

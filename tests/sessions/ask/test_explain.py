@@ -51,7 +51,7 @@ def test_a_map_of_an_answer_after_tools_is_asked_with_their_rounds(inline):
     assert inline.turn(number).evidence.image == 0
 
 
-def test_there_is_none_of_what_was_not_seen_or_of_another_image(inline, scene):
+def test_there_is_no_evidence_map_without_images_or_of_another_image(inline, scene):
     blind = inline.ask("bright?", context=script({"say": "It is bright."}))
     with pytest.raises(InvalidPrompt, match="No slice of this image was sent"):
         inline.explain(blind)

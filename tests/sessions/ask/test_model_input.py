@@ -23,7 +23,6 @@ from napari_medvlm.ledger.stored_images import StoredSliceImage
 from napari_medvlm.sessions.ask.model_input import (
     ImageSelection,
     pictures,
-    slices_of,
 )
 from napari_medvlm.sessions.ask.other_images import NamedVolume, counterpart
 from napari_medvlm.sessions.ask.tool_loop import QuestionInputs, question_of
@@ -70,16 +69,6 @@ def test_a_montage_says_which_slices_it_shows(phantom):
     assert looked.covered == 8 / 32
     single = pictures(phantom[0], ImageSelection(Scope(0, 3, 4), montage=4))
     assert not isinstance(single.pictures[0], Montage)
-
-
-def test_the_slices_of_an_object_are_those_that_it_lies_on(phantom):
-    volume, left, _ = phantom
-    for axis in range(3):
-        inside = np.flatnonzero(left.any(axis=tuple(a for a in range(3) if a != axis)))
-        scope = slices_of(Mask.of(left), axis)
-        assert [s.index for s in scope.slices(volume.grid)] == list(inside)
-    with pytest.raises(InvalidPrompt, match="empty"):
-        slices_of(Mask.empty(volume.shape), 0)
 
 
 def test_a_region_crops_every_slice_and_one_beside_the_image_is_refused(phantom):

@@ -16,7 +16,7 @@ from napari_medvlm.sessions.ask.other_images import NamedVolume
 from napari_medvlm.sessions.ask.scene import Scene
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.ask.tool_loop import MAX_ROUNDS, generated_objects
-from napari_medvlm.sessions.ask.tool_schemas import TOOLS, schema_error, specs
+from napari_medvlm.sessions.ask.tool_schemas import TOOLS, specs
 from napari_medvlm.sessions.ask.tools import Toolbox
 from napari_medvlm.sessions.request_sender import ModelChoice, ModelChoices, RequestSender
 from napari_medvlm.worker.runner import InlineRunner
@@ -171,7 +171,7 @@ def test_the_same_place_in_the_prior_is_shown(scene, call):
         ("segment", {}, "Give a phrase, a box or a point"),
         ("segment", {"phrase": "a", "point": [1, 2]}, "Give a phrase, a box or a point"),
         ("segment", {"picture": 9, "box": [0, 0, 500, 500]}, "no picture 9"),
-        ("segment", {"picture": 1, "box": [0, 0, 500]}, "must have 4 numbers, not 3"),
+        ("segment", {"picture": 1, "box": [0, 0, 500]}, "must have 4 values, not 3"),
         ("segment", {"picture": 1, "box": [0, 0, 5000, 10]}, "outside 0 to 1000"),
         ("segment", {"picture": True, "point": [1, 1]}, "must be of type integer"),
         ("segment", {"picture": 1, "box": [500, 500, 100, 100]}, "has no size"),
@@ -206,9 +206,8 @@ def test_only_what_is_offered_can_be_called(scene):
 def test_specs_are_json_schemas_that_their_own_examples_keep():
     offered = {spec.name: spec for spec in specs(TOOLS, ["prior"])}
     assert tuple(offered) == TOOLS
-    assert not schema_error(
-        offered["segment"], {"picture": 1, "box": [0, 0, 10, 1000], "name": "a"}
-    )
+    box = [0, 0, 10, 1000]
+    assert not offered["segment"].argument_error({"picture": 1, "box": box, "name": "a"})
     for spec in offered.values():
         json.dumps(dict(spec.parameters))
         assert spec.parameters["type"] == "object"

@@ -136,7 +136,7 @@ def test_the_case_opened_last_is_gone_on_with():
     assert both.done("b", []).in_work.name == "a"
 
 
-def test_time_counts_only_while_a_person_works_and_for_the_case_that_is_open(tmp_path):
+def test_time_counts_only_during_work_and_for_the_open_case(tmp_path):
     watch = Stopwatch()
     for now, running in enumerate([True, True, False, False, True, True]):
         watch.run(running, float(now))

@@ -107,7 +107,7 @@ def foreign_list(file, folder, **case):
     return file
 
 
-def test_a_list_of_somebody_else_names_no_results(session, tmp_path):
+def test_a_case_list_from_elsewhere_names_no_results(session, tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
     for name in ("thesis.docx", "k_session.json"):

@@ -68,7 +68,7 @@ def test_a_segmentation_states_the_model_and_the_hash_of_its_weights(
     assert b"secret-folder" not in path.read_bytes()
 
 
-def test_a_model_that_is_gone_keeps_nobody_from_saving(session, tmp_path, monkeypatch):
+def test_a_removed_model_does_not_prevent_saving(session, tmp_path, monkeypatch):
     made_with(session, tmp_path / "gone.pth", monkeypatch)
     reported = algorithm(write_objects(session, tmp_path / "seg.dcm")[0])
     assert reported.name == "embedded gone.pth"

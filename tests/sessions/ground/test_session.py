@@ -150,7 +150,7 @@ def test_a_scope_that_is_none_is_reported(scene, scope):
         nmv.ground(scene[0], ["liver"], scope=scope)
 
 
-def test_what_was_found_elsewhere_is_shown_and_kept_like_an_answer(scene, tmp_path):
+def test_imported_findings_are_shown_and_recorded_like_results(scene, tmp_path):
     volume, labels = scene
     with nmv.GroundingSession(volume, runner="inline") as other:
         other.ask(["liver", "lesion"], labels=[labels])

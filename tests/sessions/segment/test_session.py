@@ -25,7 +25,7 @@ def click(session, zyx, positive=True, object_id=None):
     return prompt_id
 
 
-def test_one_click_gives_the_thing_that_was_clicked(session, phantom):
+def test_one_click_segments_the_clicked_object(session, phantom):
     click(session, LEFT)
     assert dice(session.mask, phantom[1]) > 0.9
     assert not (session.mask & phantom[2]).any()
@@ -219,7 +219,7 @@ def test_a_constant_image_is_refused():
         nmv.SegmentationSession(nmv.Volume(np.ones((3, 3, 3))), runner="inline")
 
 
-def test_a_session_goes_on_tomorrow_and_its_masks_are_the_same(session, tmp_path):
+def test_a_resumed_session_has_the_same_masks(session, tmp_path):
     click(session, LEFT)
     session.add_object("right")
     click(session, RIGHT)

@@ -46,7 +46,7 @@ def expected(volume, count):
 
 
 class Watch:
-    """What a session told, and when a prompt's mask came."""
+    """The signals that a session emitted, and when the mask of a prompt arrived."""
 
     def __init__(self, session):
         self.failures, self.restarts = [], []

@@ -82,7 +82,7 @@ def test_a_model_that_is_not_there_is_not_downloaded(recording, monkeypatch):
         transcribe.transcribe(recording)
 
 
-def test_what_goes_wrong_is_reported_by_its_last_line(recording, monkeypatch):
+def test_an_error_is_reported_by_its_last_line(recording, monkeypatch):
     answering(monkeypatch, returncode=1, stderr="Traceback\nValueError: no sound\n")
     with pytest.raises(BackendFailed, match="ValueError: no sound"):
         transcribe.transcribe(recording)

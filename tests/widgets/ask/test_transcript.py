@@ -21,7 +21,7 @@ from napari_medvlm.language.stated_confidence import ASKS_FOR_CHOICE, ASKS_FOR_O
 from napari_medvlm.settings import allowed_hosts
 from napari_medvlm.widgets.ask.attachments import ToolChoice
 from napari_medvlm.widgets.ask.conversation_bar import ConversationRow
-from napari_medvlm.widgets.ask.exchange_card import ExchangeCard, as_text, split_thinking
+from napari_medvlm.widgets.ask.exchange_card import ExchangeCard, as_text
 from napari_medvlm.widgets.ask.question_box import QuestionBox
 from napari_medvlm.widgets.ask.sent_images import PictureStrip, covered
 from napari_medvlm.widgets.ask.sentence_rows import ClaimRows
@@ -170,13 +170,18 @@ def test_a_view_is_as_high_as_its_text(shown):
     ("partial", "thinking", "text"),
     [
         ("It is", "", "It is"),
-        ("<think>hm", "hm", ""),
+        ("<think>hm", "hm", "Thinking…"),
+        ("<unused94>thought\nhm", "hm", "Thinking…"),
         ("<think>hm</think> It is", "hm", "It is"),
         ("hm</think>It is", "hm", "It is"),
     ],
 )
-def test_thinking_is_reported_from_the_answer_while_it_comes(partial, thinking, text):
-    assert split_thinking(partial) == (thinking, text)
+def test_reasoning_is_folded_away_while_the_answer_is_streamed(shown, partial, thinking, text):
+    running = replace(EXCHANGE, state=State.RUNNING, answer=None, partial="")
+    card = shown(ExchangeCard(running, TranscriptSignals()))
+    card.stream(partial)
+    assert card.thinking_text.toPlainText().strip() == thinking
+    assert card.text.toPlainText().strip() == text
 
 
 def test_a_card_says_how_far_it_is(shown):
@@ -232,7 +237,7 @@ def test_a_long_question_does_not_widen_the_card(shown):
     assert card.minimumSizeHint().width() <= 400
 
 
-def test_what_is_copied_says_what_is_linked_and_what_the_reader_thinks(shown):
+def test_a_copied_answer_states_links_and_marks(shown):
     card = shown(ExchangeCard(EXCHANGE, TranscriptSignals()))
     card.show_exchange(EXCHANGE, in_full=True)
     card.copy.click()

@@ -1,4 +1,4 @@
-"""A curve is fitted from the panel, and what came of it is told."""
+"""A curve is fitted from the panel, and the result is shown."""
 
 from napari_medvlm.checks import calibration
 from napari_medvlm.widgets.checks import calibration_button

@@ -25,7 +25,7 @@ def test_the_time_left_follows_from_what_was_done(took_s, left):
     now[0] += took_s
     assert clock.words(0.4) == left
     now[0] += took_s / 1000
-    assert clock.words(0.4)  # it goes on counting down while nothing is told
+    assert clock.words(0.4)  # it counts down between two reports
 
 
 def test_the_curve_shows_all_steps_and_states_which_was_clicked(qtbot):

@@ -1,9 +1,11 @@
 """The Follow-up dock: lesions of a prior proposed, accepted and measured in a real window."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Layer
 from numpy.testing import assert_allclose
 from qtpy.QtCore import Qt
@@ -11,12 +13,15 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 from scipy import ndimage
 
+from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.orientation import position_in_view
+from napari_medvlm.layers.pairing.pairing_layers import PairedStudies
 from napari_medvlm.layers.pairing.proposed_points import ProposedPoint
 from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.followup import exports
+from napari_medvlm.widgets.followup.controls import FollowUpControls
 from napari_medvlm.widgets.followup.table import CHANGE, LONGEST, STATE, VOLUME
 
 WAIT_MS = 300_000
@@ -250,3 +255,15 @@ def test_labels_on_another_grid_are_refused(dock, qtbot, reported):
     dock.controls.propose_button.click()
     qtbot.waitUntil(lambda: bool(reported), timeout=WAIT_MS)
     assert dock.review is None
+
+
+def test_masks_of_the_current_image_are_not_taken_for_lesions_of_the_prior(qtbot):
+    viewer, prior = ViewerModel(), replace(PRIOR, affine=CURRENT.affine)
+    for name, volume in (("objects of today", CURRENT), ("lesions", prior)):
+        layer = viewer.add_labels(LESIONS, name=name)
+        layer.metadata["medvlm"] = {"role": "mask", "volume": volume, "labels": LESIONS}
+    controls = FollowUpControls(viewer)
+    qtbot.addWidget(controls)
+    pairing = Pairing(PairingKind.IDENTITY, np.eye(4))
+    controls.show_pair(PairedStudies.of(CURRENT, prior, pairing))
+    assert controls.lesions.layer.name == "lesions"

@@ -19,7 +19,8 @@ from napari_medvlm.data.errors import Cancelled
 from napari_medvlm.widgets.models import install_panel
 from napari_medvlm.widgets.models.add_dialog import AddModel
 from napari_medvlm.widgets.models.dock import ModelsDock
-from napari_medvlm.widgets.models.table import AMBER, MODEL, NEEDS, RED, SIZE, USE
+from napari_medvlm.widgets.models.table import MODEL, NEEDS, SIZE, USE
+from napari_medvlm.widgets.parts.text_color import TextColor
 from tests.backends.models.tiny_hub import GOOD, Hub, used
 
 HUB_ID = "facebook/sam2.1-hiera-tiny"
@@ -118,16 +119,16 @@ def test_a_row_states_licence_memory_and_state(dock):
     assert dock.free.text() == "Free: 8.4 GB of RAM; H200: 11.5 GB"
     dock.table.choose("nnInteractive")
     assert item(dock).text(USE) == "non-commercial"
-    assert item(dock).foreground(USE).color().name() == RED
+    assert item(dock).foreground(USE).color().name() in TextColor.RED.value
     assert item(dock).text(NEEDS) == "10.5 GB"
     assert item(dock).foreground(NEEDS).style() is Qt.BrushStyle.NoBrush, "the card has more"
     text = dock.details.text()
     for words in ("not for commercial use (CC-BY-NC-SA-4.0)", "It segments.", "free: 8.4 GB"):
         assert words in text
     dock.table.choose("VoxTell")
-    assert item(dock).foreground(NEEDS).color().name() == RED
+    assert item(dock).foreground(NEEDS).color().name() in TextColor.RED.value
     dock.table.choose("google/gemma-3-4b-it")
-    assert item(dock).foreground(USE).color().name() == AMBER
+    assert item(dock).foreground(USE).color().name() in TextColor.AMBER.value
 
 
 def test_every_control_says_what_it_does_or_why_it_cannot(dock):

@@ -1,7 +1,9 @@
 """The progress widget of all docks, without a viewer."""
 
 import pytest
+from qtpy.QtWidgets import QProgressBar
 
+from napari_medvlm.widgets.parts import progress
 from napari_medvlm.widgets.parts.job_bar import JobBar
 from napari_medvlm.widgets.parts.progress import STEPS, ProgressRow, ProgressWidget, RunRow
 
@@ -38,3 +40,25 @@ def test_prompts_without_a_mask_are_counted_while_nothing_runs():
     assert row.text == "1 prompt pending"
     row.show_state(busy=False, waiting=3, can_ask=True)
     assert row.text == "3 prompts pending"
+
+
+class Bar(QProgressBar):
+    """A progress bar that counts how often it is drawn."""
+
+    drawn = 0
+
+    def paintEvent(self, event):  # noqa: N802  # Qt's name
+        self.drawn += 1
+        super().paintEvent(event)
+
+
+def test_a_value_is_drawn_later_and_not_within_the_call(qtbot, monkeypatch):
+    monkeypatch.setattr(progress, "QProgressBar", Bar)
+    widget = ProgressWidget("Stop.")
+    qtbot.addWidget(widget)
+    widget.show()
+    qtbot.waitUntil(lambda: widget.bar.drawn > 0)
+    before = widget.bar.drawn
+    widget.show_progress(0.5, "Half")
+    assert widget.bar.drawn == before
+    qtbot.waitUntil(lambda: widget.bar.drawn > before)

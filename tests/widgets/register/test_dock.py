@@ -10,14 +10,16 @@ from napari.layers import Layer
 from numpy.testing import assert_allclose
 from scipy import ndimage
 
+from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers import layer_data, volume_of
-from napari_medvlm.layers.orientation import go_to, position_in_view
+from napari_medvlm.layers.orientation import Plane, go_to, position_in_view, show_plane
 from napari_medvlm.layers.pairing.pairing_layers import CHECKERBOARD, PRIOR, SUBTRACTION
 from napari_medvlm.widgets.commands import named_dock
 from napari_medvlm.widgets.register import commands
 from napari_medvlm.widgets.register import dock as dock_module
+from napari_medvlm.widgets.register.earlier_pairings import earlier_pairings
 from napari_medvlm.widgets.register.quality_text import quality_text
 from tests.io.dicom_objects.test_spatial_registration import TURN, registration
 from tests.sessions.test_register import frame_of, series
@@ -148,6 +150,65 @@ def test_a_correction_is_undone(paired, qtbot):
     layer = paired.viewer.layers["prior (registered)"]
     assert_allclose(volume_of(layer).affine, before.moved.affine)
     assert not paired.controls.undo_button.isEnabled()
+    paired.controls.redo_button.click()
+    assert paired.studies.pairing.kind is PairingKind.MANUAL
+    assert not paired.controls.redo_button.isEnabled()
+
+
+def test_keys_shift_and_turn_the_prior_in_the_plane_in_view_until_apply_or_reset(paired, qtbot):
+    viewer, before = paired.viewer, paired.studies
+    show_plane(viewer, Plane.CORONAL)
+    commands.shift_prior_up(viewer)  # superior is up
+    commands.shift_prior_right(viewer)
+    commands.shift_prior_right(viewer)
+    layer = viewer.layers["prior (registered)"]
+    move = layer.affine.affine_matrix @ np.linalg.inv(display_grid(before.moved.grid).affine)
+    assert_allclose(move[:3, 3], (1, 0, 2), atol=1e-9)
+    assert paired.studies is before
+    paired.correction.reset_button.click()
+    for _ in range(5):
+        commands.turn_prior_clockwise(viewer)
+    turned = paired.correction.matrix(np.zeros(3))[:3, :3] @ (0, 0, 1)  # what is at the right
+    angle = np.deg2rad(5)
+    assert_allclose(turned, (-np.sin(angle), 0, np.cos(angle)), atol=1e-9)  # comes down
+    commands.turn_prior_counterclockwise(viewer)
+    assert [spin.value() for spin in paired.correction.turns] == [0, -4, 0]
+    paired.correction.apply_button.click()
+    qtbot.waitUntil(lambda: paired.studies is not before, timeout=WAIT_MS)
+    assert paired.studies.pairing.kind is PairingKind.MANUAL
+    assert paired.correction.is_empty
+
+
+def test_keys_without_a_registration_are_reported(dock, reported):
+    commands.shift_prior_left(dock.viewer)
+    assert "Nothing is registered." in reported[0]
+
+
+def test_an_earlier_registration_of_the_two_images_is_offered_and_resumed(paired, qtbot):
+    before = paired.studies.pairing.affine_mm
+    paired.correction.step((5, 0, 0), (0, 0, 0))
+    paired.correction.apply_button.click()
+    qtbot.waitUntil(lambda: paired.controls.undo_button.isEnabled(), timeout=WAIT_MS)
+    paired.remove_pairing()
+    layers = [paired.viewer.layers[name] for name in ("prior", "current")]
+    paired.controls.current.choose(layers[0])
+    assert not paired.earlier.isVisibleTo(paired)
+    paired.controls.current.choose(layers[1])
+    qtbot.waitUntil(lambda: paired.earlier.isVisibleTo(paired), timeout=WAIT_MS)
+    paired.earlier.resume.click()
+    qtbot.waitUntil(lambda: paired.controls.undo_button.isEnabled(), timeout=WAIT_MS)
+    shift = paired.studies.pairing.affine_mm @ np.linalg.inv(before)
+    assert_allclose(shift[:3, 3], (5, 0, 0), atol=1e-9)
+    assert "Corrected by hand" in paired.controls.quality.text()
+    paired.controls.undo_button.click()
+    assert_allclose(paired.studies.pairing.affine_mm, before)
+
+
+def test_a_registration_with_another_prior_is_not_offered(paired):
+    viewer, current = paired.viewer, paired.controls.current.layer
+    other = Layer.create(*layer_data(replace(CURRENT, data=CURRENT.data[::-1].copy())))
+    viewer.add_layer(other)
+    assert [str(s) for s in earlier_pairings(current, other)] == []
 
 
 def test_landmarks_show_their_error_and_register_the_prior(paired, qtbot):

@@ -93,6 +93,10 @@ def test_a_long_entry_of_a_list_does_not_widen_the_dock(dock):
 def test_a_second_dock_opens_as_a_tab_of_the_first(window, dock, qtbot):
     frame = window.open(TallDock())
     qtbot.waitUntil(lambda: window.tabifiedDockWidgets(frame) == [dock.parent()])
+    third = window.open(TallDock())
+    qtbot.waitUntil(lambda: len(window.tabifiedDockWidgets(third)) == 2)
+    assert window.height() == 500
+    assert window.minimumSizeHint().height() < 500
 
 
 def test_the_wheel_over_a_choice_without_focus_scrolls_the_dock(dock):

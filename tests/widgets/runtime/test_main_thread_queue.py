@@ -7,7 +7,7 @@ from qtpy.QtCore import QObject
 from napari_medvlm.widgets.runtime.threads import MainThreadQueue
 
 
-def test_what_comes_in_meanwhile_is_reported_at_once_on_the_windows_thread(qtbot):
+def test_values_queued_meanwhile_are_delivered_together_on_the_main_thread(qtbot):
     parent, reported = QObject(), []
     queued = MainThreadQueue(
         lambda given: reported.append((threading.current_thread(), given)), parent

@@ -50,12 +50,12 @@ def test_cancel_does_nothing(window, ledger):
 
 
 def test_the_session_can_be_opened_without_its_models(window, ledger):
-    assert answered(window, ledger, "Open only") == 1
+    assert answered(window, ledger, "Open without models") == 1
     assert not is_chosen("server-of-others", ADDRESS)
 
 
 def test_models_with_consent_are_not_asked_for_again(window, ledger):
-    assert answered(window, ledger, "Use them") == 1
+    assert answered(window, ledger, "Use models") == 1
     assert is_chosen("server-of-others", ADDRESS)
     assert answered(window, ledger, "none") == 1
 

@@ -38,12 +38,29 @@ def choose(panel, row, modifier=Qt.KeyboardModifier.NoModifier):
 
 
 @pytest.mark.parametrize("text", ["Merge", "Split", "Delete"])
-def test_without_objects_a_person_is_reported_in_a_sentence(panel, session, reported, text):
+def test_buttons_without_objects_report_a_sentence_and_record_nothing(
+    panel, session, reported, text
+):
     press(panel, text)
     assert len(reported) == 1
     assert "Error" not in reported[0]
     assert "None" not in reported[0]
     assert not session.ledger.records
+
+
+def test_rows_stay_as_they_are_when_an_object_is_added_and_another_one_is_active(panel, session):
+    for _ in range(2):
+        session.add_object()
+    rows = [panel.list.topLevelItem(row) for row in range(2)]
+    press(panel, "New")
+    assert [panel.list.topLevelItem(row) for row in range(2)] == rows
+    assert panel.list.selected() == (3,)
+    session.remove_objects(3)
+    assert panel.list.topLevelItemCount() == 2
+    assert panel.list.selected() == (session.active,)
+    session.edit_object(1, name="liver")
+    assert panel.list.topLevelItem(0).text(NAME) == "liver"
+    assert panel.list.selected() == (session.active,)
 
 
 def test_two_objects_are_merged_and_one_alone_is_reported(panel, session, reported):

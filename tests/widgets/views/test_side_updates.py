@@ -2,7 +2,9 @@
 
 from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
 
+from napari_medvlm.layers.display.redraw_pace import pace
 from napari_medvlm.layers.views.side_updates import SideUpdates
 
 
@@ -57,3 +59,22 @@ def test_a_view_that_is_closed_is_not_updated(qtbot):
     updates.close()
     assert not updates.is_due
     assert [list(view.mouse_drag_callbacks) for view in views] == before
+
+
+def test_a_view_is_updated_after_what_changed_before_was_drawn(qtbot):
+    class Drawn(QWidget):
+        def paintEvent(self, _):  # noqa: N802  # Qt's name
+            seen.append("drawn")
+
+    canvas, view = Drawn(), ViewerModel()
+    qtbot.addWidget(canvas)
+    updates, seen = updates_of([view])
+    canvas.show()
+    qtbot.waitUntil(lambda: "drawn" in seen)
+    seen.clear()
+    canvas.update()
+    pace.note_change()
+    updates.request()
+    qtbot.waitUntil(lambda: not updates.is_due)
+    assert seen == ["drawn", (hash(view), False)]
+    updates.close()

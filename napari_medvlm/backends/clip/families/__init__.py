@@ -1,1 +1,1 @@
-"""CLIP-like models in the files of their authors: FLAIR, BioViL, ConceptCLIP."""
+"""CLIP-like models in the files of their authors: FLAIR, BioViL, ConceptCLIP, MedImageInsight."""

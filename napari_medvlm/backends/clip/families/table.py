@@ -7,10 +7,14 @@ from pathlib import Path
 from napari_medvlm.backends.clip.families.biovil import BioVilModel, biovil_files
 from napari_medvlm.backends.clip.families.concept_clip import ConceptClipModel
 from napari_medvlm.backends.clip.families.flair import FlairModel, flair_file
+from napari_medvlm.backends.clip.families.medimageinsight import (
+    MedImageInsightModel,
+    medimageinsight_files,
+)
 from napari_medvlm.backends.model_code.code_folder import code_to_run
 from napari_medvlm.backends.model_code.loader import load_code
 
-FamilyModel = FlairModel | BioVilModel | ConceptClipModel
+FamilyModel = FlairModel | BioVilModel | ConceptClipModel | MedImageInsightModel
 
 
 def load_family(folder: Path, device: str) -> FamilyModel | None:
@@ -29,5 +33,8 @@ def load_family(folder: Path, device: str) -> FamilyModel | None:
     files = biovil_files(folder)
     if files is not None:
         return BioVilModel(folder, files, device)
+    insight = medimageinsight_files(folder)
+    if insight is not None:
+        return MedImageInsightModel(insight, device)
     code = code_to_run(folder)
     return None if code is None else ConceptClipModel(load_code(code, device))

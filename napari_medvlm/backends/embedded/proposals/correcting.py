@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from napari_medvlm.backends.embedded.proposals.click import VOLUME, proposals
 from napari_medvlm.backends.embedded.proposals.measures import measured
 from napari_medvlm.backends.embedded.proposals.scoring import score
-from napari_medvlm.backends.embedded.proposals.windows import to_image, to_level, window
+from napari_medvlm.backends.embedded.proposals.windows import refined, to_level, window
+from napari_medvlm.backends.embedded.segmentation.edge_profile import Cuts
 from napari_medvlm.backends.embedded.segmentation.morphology import (
     BoolArray,
     IndexArray,
@@ -54,7 +55,7 @@ def corrected(
     if not wrong.any():
         return mask
     change, others, same = _change_of(levels, mask, seed, before, careful)
-    return _with(mask, change, change.part(others, same), seed.voxels[wrong])
+    return _with(levels, mask, change, change.part(others, same), seed.voxels[wrong])
 
 
 def changes(levels: Levels, mask: BoolArray, seed: Seed, before: list[Seed]) -> Iterator[BoolArray]:
@@ -62,8 +63,8 @@ def changes(levels: Levels, mask: BoolArray, seed: Seed, before: list[Seed]) -> 
     wrong = mask[tuple(seed.voxels.T)] != seed.positive
     if wrong.any():
         change, others, same = _change_of(levels, mask, seed, before)
-        for part, _ in change.parts(others, same, BALLS):
-            yield _with(mask, change, part, seed.voxels[wrong])
+        for part in change.parts(others, same, BALLS):
+            yield _with(levels, mask, change, part, seed.voxels[wrong])
 
 
 def _change_of(
@@ -84,11 +85,15 @@ def _change_of(
     return change, others, same
 
 
-def _with(mask: BoolArray, change: _Change, part: BoolArray, at: IndexArray) -> BoolArray:
+def _with(
+    levels: Levels, mask: BoolArray, change: _Change, part: _Part, at: IndexArray
+) -> BoolArray:
     """The mask of the image with a part of the change's level changed."""
     result = mask.copy()
-    here = result[change.level.box]
-    here[to_image(part, change.level) & (here != change.positive)] = change.positive
+    holds = None if part.cuts is None else part.cuts.holds
+    box, changed = refined(levels, change.level, part.mask, at, holds)
+    here = result[box]
+    here[changed & (here != change.positive)] = change.positive
     result[tuple(at.T)] = change.positive
     return result
 
@@ -169,6 +174,23 @@ def depth_at(levels: Levels, mask: BoolArray, at: IndexArray, positive: bool) ->
         reach *= 2
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A part of a level that may change, ``(z, y, x)`` bool.
+
+    Attributes
+    ----------
+    score
+        Of the mask after the change.
+    cuts
+        The intensities of the part; `None`: it is a ball.
+    """
+
+    mask: BoolArray
+    score: float = -np.inf
+    cuts: Cuts | None = None
+
+
 @dataclass
 class _Change:
     """The part of a level that changes with one seed."""
@@ -180,19 +202,14 @@ class _Change:
     depth: float
     reaches: tuple[float, ...]
 
-    def part(self, others: list[IndexArray], same: list[IndexArray]) -> BoolArray:
-        """What changes: ``(z, y, x)`` bool on the level."""
-        best, best_value = None, -np.inf
-        for part, value in self.parts(others, same):
-            if best is None or value > best_value:
-                best, best_value = part, value
-        assert best is not None  # a ball at least
-        return best
+    def part(self, others: list[IndexArray], same: list[IndexArray]) -> _Part:
+        """What changes: the part with the best result."""
+        return max(self.parts(others, same), key=lambda part: part.score)
 
     def parts(
         self, others: list[IndexArray], same: list[IndexArray], balls: tuple[float, ...] = ()
-    ) -> Iterator[tuple[BoolArray, float]]:
-        """Parts that may change, ``(z, y, x)`` bool on the level, and the scores of the results.
+    ) -> Iterator[_Part]:
+        """Parts of the level that may change.
 
         Parameters
         ----------
@@ -212,28 +229,26 @@ class _Change:
         typical = float(np.median(self.level.values[tuple(inside.T)]))
         best = components_of(ball & wrong, self.at)
         known = {int(np.count_nonzero(best))}
-        yield best, self._value(best, inside, typical)
+        yield _Part(best, self._value(best, inside, typical))
         for radius in balls:
-            yield components_of(wrong & (near <= radius * self.depth), self.at), -np.inf
+            yield _Part(components_of(wrong & (near <= radius * self.depth), self.at))
         for share, reach in product(SHARES, self.reaches):
-            part = self._alike(wrong, near, share, reach)
-            if part is None:
+            alike = self._alike(wrong, near, share, reach)
+            if alike is None:
                 break
-            part = components_of(part | (ball & wrong), self.at)
+            part = components_of(alike.mask | (ball & wrong), self.at)
             count = int(np.count_nonzero(part))
             if count in known:
                 continue
             known.add(count)
-            yield part, self._value(part, inside, typical)
+            yield _Part(part, self._value(part, inside, typical), alike.cuts)
 
     def _value(self, part: BoolArray, inside: IndexArray, typical: float) -> float:
         """The score of the mask with a part changed."""
         mask = self.mask | part if self.positive else self.mask & ~part
         return score(measured(self.level, mask, inside, typical)) if mask.any() else -np.inf
 
-    def _alike(
-        self, wrong: BoolArray, near: Floats, share: float, reach: float
-    ) -> BoolArray | None:
+    def _alike(self, wrong: BoolArray, near: Floats, share: float, reach: float) -> _Part | None:
         """What looks like the seed, is connected with it and no thicker than there."""
         values, spacing = self.level.values, self.level.spacing
         step = max(spacing) if self.depth > max(spacing) else min(spacing)
@@ -243,11 +258,12 @@ class _Change:
         reference = self._reference(wrong, near, step)
         if reference is None or abs(value - reference) < CERTAIN * noise:
             return None
-        sign = np.sign(value - reference)
-        allowed = wrong & ((values - value - share * (reference - value)) * sign > 0)
+        limit = value + share * (reference - value)
+        cuts = Cuts(limit, np.inf) if value > reference else Cuts(-np.inf, limit)
+        allowed = wrong & cuts.holds(values)
         allowed[tuple(self.at.T)] = True
         allowed = components_of(allowed & (near <= reach + min(spacing)), self.at)
-        return _no_thicker(allowed, self.at, spacing)
+        return _Part(_no_thicker(allowed, self.at, spacing), cuts=cuts)
 
     def _reference(self, wrong: BoolArray, near: Floats, step: float) -> float | None:
         """The intensity of the other side near the seed."""

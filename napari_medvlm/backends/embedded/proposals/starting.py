@@ -9,19 +9,19 @@ import numpy as np
 from napari_medvlm.backends.embedded.proposals.bounds import best_within, starts_in
 from napari_medvlm.backends.embedded.proposals.click import Proposal, proposals
 from napari_medvlm.backends.embedded.proposals.sections import extended, section_in
-from napari_medvlm.backends.embedded.proposals.windows import to_image, to_level, window
+from napari_medvlm.backends.embedded.proposals.windows import (
+    refined,
+    to_image,
+    to_level,
+    window,
+)
 from napari_medvlm.backends.embedded.segmentation.morphology import (
     BoolArray,
-    components_of,
     filled,
-    grown,
 )
-from napari_medvlm.backends.embedded.segmentation.pyramid import Level, Levels
+from napari_medvlm.backends.embedded.segmentation.pyramid import Levels
 from napari_medvlm.backends.embedded.segmentation.seeds import IndexArray, Seed
-from napari_medvlm.data.mask import bounding_box
 
-FINE_VOXELS = 200_000
-"""A proposal's border is computed again among so many voxels, at most."""
 LONGER, INNER = 1.08, 0.75
 """A line is a diameter of the object, or nearly; so much of it is surely inside."""
 
@@ -113,23 +113,8 @@ def write(levels: Levels, proposal: Proposal, seeds: IndexArray, full: BoolArray
     full
         ``(z, y, x)`` bool of the image; written to.
     """
-    level = proposal.level
-    mask = to_image(proposal.mask, level)
-    box = bounding_box(mask)
-    origin = np.array([s.start for s in level.box])
-    low, high = (origin + [getattr(s, n) for s in box] for n in ("start", "stop"))
-    fine = window(levels, low, high, 2.0 * _coarsest(level), FINE_VOXELS)
-    part = np.zeros([s.stop - s.start for s in fine.box], bool)
-    inner = low - [s.start for s in fine.box]
-    part[tuple(slice(a, b) for a, b in zip(inner, inner + high - low, strict=True))] = mask[box]
-    if fine.factors == (1, 1, 1) and level.factors != (1, 1, 1):
-        steps = max(level.factors) // 2 + 1
-        sure = ~grown(~part, steps)
-        near = sure | (grown(part, steps) & proposal.holds(fine.values))
-        near = components_of(near, fine.index_of(proposal.at))
-        # A click on a spot that looks unlike the region is outside of its finer border.
-        part = near if near.any() else part
-    full[fine.box] |= filled(part)
+    box, part = refined(levels, proposal.level, proposal.mask, proposal.at, proposal.holds)
+    full[box] |= filled(part)
     if len(seeds) == 1:
         full[tuple(_between(seeds[0], proposal.at[0]).T)] = True
 
@@ -138,7 +123,3 @@ def _between(start: IndexArray, stop: IndexArray) -> IndexArray:
     """The voxels ``(N, 3)`` of a straight line, both ends included."""
     count = 2 * int(np.abs(stop - start).max()) + 1
     return np.rint(np.linspace(start, stop, count)).astype(np.int64)
-
-
-def _coarsest(level: Level) -> float:
-    return max((s for f, s in zip(level.factors, level.spacing, strict=True) if f > 1), default=0.0)
