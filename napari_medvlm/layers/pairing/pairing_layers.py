@@ -222,7 +222,6 @@ class PairingLayers:
         return data, {
             "name": "Current minus prior", "affine": grid.affine,
             "contrast_limits": (-reach, reach), "colormap": _difference_colors(),
-            "blending": "additive",
         }  # fmt: skip
 
     @staticmethod
