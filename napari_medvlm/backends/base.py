@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, overload
@@ -118,6 +118,24 @@ class BackendInfo:
     sizes_points: bool = False
     takes_sequences: bool = False
     takes_phrases: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse fields of another type, which would fail only where they are shown.
+
+        Raises
+        ------
+        TypeError
+            With the form that the field has.
+        """
+        forms: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+            ("prompts", "frozenset({Point, Box})", lambda kind: hasattr(kind, "label")),
+            ("tasks", "frozenset({Task.SEGMENT})", lambda task: isinstance(task, Task)),
+            ("modules", '("scipy",)', lambda name: isinstance(name, str)),
+        )
+        for field, form, fits in forms:
+            value = getattr(self, field)
+            if isinstance(value, str) or not all(fits(item) for item in value):
+                raise TypeError(f"BackendInfo: {field} must be like {form}, not {value!r}.")
 
     def require_prompt(self, prompt: Prompt) -> None:
         """Raise `PromptNotSupported` unless the backend segments by this kind of prompt."""

@@ -15,7 +15,7 @@ from napari_medvlm.data.text import did_you_mean
 
 logger = logging.getLogger(__name__)
 
-GROUP = "napari_medvlm.backends"
+GROUP, PACKAGE = "napari_medvlm.backends", "napari-medvlm"
 EXTRAS = {
     "bundle": "monai",
     "click-network": "click-network",
@@ -148,12 +148,30 @@ def _is_installed(module: str) -> bool:
 
 @cache
 def _entry_points() -> Mapping[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
+    """The entry points by name; of two of a name, that of this package."""
+    points = sorted(entry_points(group=GROUP), key=lambda point: _package(point) == PACKAGE)
+    return {point.name: point for point in points}
+
+
+def _packages(name: str) -> tuple[str, ...]:
+    """The packages that bring a backend of a name."""
+    packages = {_package(point) for point in entry_points(group=GROUP, name=name)}
+    return tuple(sorted(packages))
+
+
+def _package(point: EntryPoint) -> str:
+    return "" if point.dist is None else point.dist.name
 
 
 @cache
 def _load(name: str) -> type[Backend] | str:
     """The class, or why there is none."""
+    packages = _packages(name)
+    if len(packages) > 1:
+        both = " and ".join(packages)
+        logger.warning("Several packages bring a backend called %s: %s", name, both)
+        if PACKAGE not in packages:
+            return f"{name} is brought by {both}: rename the backend of one, or remove one."
     try:
         backend_class = _entry_points()[name].load()
     except Exception as error:  # a foreign backend may raise anything

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from napari_medvlm.backends import registry
-from napari_medvlm.backends.base import ObjectPrompts
+from napari_medvlm.backends.base import BackendInfo, ObjectPrompts
 from napari_medvlm.data.errors import (
     BackendFailed,
     BackendUnavailable,
@@ -112,6 +112,35 @@ def test_broken_backends_hide_no_other_and_say_why():
     assert "not a Backend" in problems["no_backend"]
     assert "is named threshold" in problems["misnamed"]
     assert "NoInfo.info is not a BackendInfo" in problems["no_info"]
+
+
+def test_backends_of_one_name_are_refused_and_never_replace_one_of_this_package(
+    monkeypatch, tmp_path
+):
+    for package in ("twin-a", "twin-b"):
+        folder = tmp_path / f"{package.replace('-', '_')}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        points = "".join(f"{name} = medvlm_foreign:Threshold\n" for name in ("twin", "sam"))
+        (folder / "entry_points.txt").write_text(f"[napari_medvlm.backends]\n{points}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "brought by twin-a and twin-b: rename" in registry.problems()["twin"]
+    assert registry.distribution("sam") == "napari-medvlm"
+    assert registry.info("sam").name == "sam"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "form"),
+    [
+        ("prompts", {"point"}, "frozenset({Point, Box})"),
+        ("tasks", {"segment"}, "frozenset({Task.SEGMENT})"),
+        ("modules", "scipy", '("scipy",)'),
+    ],
+)
+def test_a_field_of_another_type_is_refused_with_its_form(field, value, form):
+    with pytest.raises(TypeError, match=f"{field} must be like") as refused:
+        BackendInfo("own", "Own", "MIT", **{field: value})
+    assert form in str(refused.value)
 
 
 def test_the_latest_backends_are_kept_and_any_can_be_asked_again(ask):
