@@ -28,6 +28,18 @@ def add_image(person, shape, affine):
     return person.viewer.add_layer(Layer.create(*layer_data(Volume(data, affine, name="other"))))
 
 
+def draw_point_box_and_scribble(person):
+    person.dock.tools.choose(Tool.POINT)
+    person.clicks(LEFT)
+    person.waits_for_mask()
+    person.dock.tools.choose(Tool.BOX)
+    person.draws([(12, 8, 4), (12, 20, 10), (12, 34, 22)])
+    person.waits_for_mask()
+    person.dock.tools.choose(Tool.SCRIBBLE)
+    person.draws([(12, 20, 10), (12, 20, 13)])
+    person.waits_for_mask()
+
+
 def test_what_is_drawn_half_way_between_two_slices_is_a_prompt(person):
     affine = person.session.volume.affine @ np.diag([0.5, 1, 1, 1])
     add_image(person, (48, 40, 44), affine)
@@ -50,15 +62,7 @@ def test_prompts_beside_a_4d_image_lie_where_they_were_drawn(person):
     height = window.canvas.native.height() - window.dims.SLIDERHEIGHT
     person.viewer.add_image(np.zeros((3, *volume.shape), np.float32), affine=volume.affine)
     person.waits(lambda: window.canvas.native.height() == height)
-    person.dock.tools.choose(Tool.POINT)
-    person.clicks(LEFT)
-    person.waits_for_mask()
-    person.dock.tools.choose(Tool.BOX)
-    person.draws([(12, 8, 4), (12, 20, 10), (12, 34, 22)])
-    person.waits_for_mask()
-    person.dock.tools.choose(Tool.SCRIBBLE)
-    person.draws([(12, 20, 10), (12, 20, 13)])
-    person.waits_for_mask()
+    draw_point_box_and_scribble(person)
     assert prompts(person) == (["point", "box", "scribble"], [LEFT])
     assert person.session.mask[LEFT]
 
@@ -96,15 +100,7 @@ def test_a_click_in_any_cell_of_napari_s_grid_is_a_point_at_its_voxel(person):
 
 def test_tools_work_with_asynchronous_slicing(person):
     get_settings().experimental.async_ = True
-    person.dock.tools.choose(Tool.POINT)
-    person.clicks(LEFT)
-    person.waits_for_mask()
-    person.dock.tools.choose(Tool.BOX)
-    person.draws([(12, 8, 4), (12, 20, 10), (12, 34, 22)])
-    person.waits_for_mask()
-    person.dock.tools.choose(Tool.SCRIBBLE)
-    person.draws([(12, 20, 10), (12, 20, 13)])
-    person.waits_for_mask()
+    draw_point_box_and_scribble(person)
     assert prompts(person) == (["point", "box", "scribble"], [LEFT])
     assert person.sees(LEFT) == 1
     person.dock.row.undo()
