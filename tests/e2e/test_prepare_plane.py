@@ -9,7 +9,7 @@ from napari_medvlm.data.prompts import Point
 from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.settings.paths import home
 from tests.conftest import make_phantom
-from tests.e2e.test_segment_models import WAIT_MS, commanded, is_answered, take_backend
+from tests.e2e.test_segment_models import WAIT_MS, run_command, is_answered, take_backend
 from tests.worker import fork_server
 
 
@@ -62,9 +62,9 @@ def test_on_the_command_line_the_second_time_nothing_is_new(model, tmp_path):
     volume = make_phantom()[0]
     nmv.write_mask(tmp_path / "scan.nrrd", volume.data - volume.data.min(), volume)
     scan, how = str(tmp_path / "scan.nrrd"), ("--model", str(model), "--plane", "coronal")
-    first, again = (commanded("prepare", scan, *how) for _ in range(2))
+    first, again = (run_command("prepare", scan, *how) for _ in range(2))
     assert first["computed"] == first["slices"] == 40
     assert again["computed"] == 0
     prompt = ("--point", "12,20,13", "--backend", "sam", "--model", str(model))
-    notes = commanded("segment", scan, *prompt)["notes"]
+    notes = run_command("segment", scan, *prompt)["notes"]
     assert not [n for n in notes if "The mask covers" not in n]  # random weights take all

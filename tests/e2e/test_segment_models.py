@@ -105,9 +105,11 @@ def ran(program, *arguments, **variables):
     return done.stdout
 
 
-def commanded(*arguments):
-    """What a command says to a program that reads nothing but JSON."""
-    return json.loads(ran("from napari_medvlm.cli import app; app()", *arguments, "--json"))
+def run_command(*arguments):
+    """What a command prints with ``--json``, which is nothing but JSON."""
+    done = fork_server.run_command(*map(str, arguments), "--json", folder=str(ROOT))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -209,10 +211,10 @@ def test_the_commands_segment_and_replay_and_print_nothing_but_json(models, back
     sitk.WriteImage(sitk.GetImageFromArray(volume.data), str(image))
     click = "--point", ",".join(map(str, LEFT))
     named = "--backend", backend, "--model", models[backend]
-    found = commanded("segment", image, *named, *click, "--session", session)
+    found = run_command("segment", image, *named, *click, "--session", session)
     assert found["backend"] == backend
     assert found["volume_ml"] > 0
-    again = commanded("replay", session)
+    again = run_command("replay", session)
     assert again["identical"]
     assert again["objects"][0]["backend"] == backend
 

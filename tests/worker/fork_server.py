@@ -11,10 +11,12 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 
 from napari_medvlm.worker import process
 
@@ -144,6 +146,63 @@ def run(name: str, *arguments: object, **options: object) -> None:
     copy.join()
     assert copy.exitcode == 0, f"{name} failed; its error is on standard error."
     copy.close()
+
+
+def run_command(*arguments: str, folder: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a copy, whose workers are copies too.
+
+    Parameters
+    ----------
+    *arguments
+        Of ``napari-medvlm``.
+    folder
+        The current folder of the copy, and where its output is written meanwhile.
+
+    Returns
+    -------
+    subprocess.CompletedProcess
+        As of `subprocess.run` with ``capture_output`` and ``text``.
+    """
+    if not AVAILABLE:
+        command = [sys.executable, "-m", "napari_medvlm", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*PRELOADED])
+    with tempfile.TemporaryDirectory() as outputs:
+        written = Path(outputs, "stdout"), Path(outputs, "stderr")
+        call = arguments, folder, dict(os.environ), *map(str, written)
+        copy = context.Process(target=call_command, args=call)
+        copy.start()
+        copy.join()
+        out, err = (path.read_text("utf-8") if path.exists() else "" for path in written)
+    code = copy.exitcode
+    copy.close()
+    return subprocess.CompletedProcess([*arguments], code or 0, out, err)
+
+
+def call_command(
+    arguments: tuple[str, ...],
+    folder: str,
+    environment: dict[str, str],
+    output: str,
+    errors: str,
+) -> None:
+    """Become the command line."""
+    for number, path in ((1, output), (2, errors)):
+        with open(path, "wb") as file:
+            os.dup2(file.fileno(), number)
+    sys.stdout, sys.stderr = (
+        io.TextIOWrapper(io.FileIO(number, "w", closefd=False), "utf-8", write_through=True)
+        for number in (1, 2)
+    )
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    process._start = start
+    sys.argv = ["napari-medvlm", *arguments]
+    from napari_medvlm.cli import app
+
+    app()
 
 
 def call_function(
