@@ -9,7 +9,7 @@ from napari_medvlm.data.prompts import Point
 from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.settings.paths import home
 from tests.conftest import make_phantom
-from tests.e2e.test_segment_models import WAIT_MS, run_command, is_answered, take_backend
+from tests.e2e.test_segment_models import WAIT_MS, is_answered, run_command, take_backend
 from tests.worker import fork_server
 
 

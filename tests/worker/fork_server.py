@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from napari_medvlm.worker import process
@@ -23,6 +24,15 @@ from napari_medvlm.worker import process
 AVAILABLE = "forkserver" in multiprocessing.get_all_start_methods()
 PRELOADED = ("tests.worker.preloaded",)
 """The module whose import imports the libraries."""
+
+
+def context() -> BaseContext:
+    """What starts a copy; an interpreter where there is no fork."""
+    if not AVAILABLE:
+        return multiprocessing.get_context("spawn")
+    forking = multiprocessing.get_context("forkserver")
+    forking.set_forkserver_preload([*PRELOADED])
+    return forking
 
 
 class ForkedProcess:
@@ -41,13 +51,11 @@ class ForkedProcess:
     def __init__(
         self, main: Callable[..., None], arguments: Sequence[str], environment: dict[str, str]
     ) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([*PRELOADED])
         theirs_in, ours_in = os.pipe()
         ours_out, theirs_out = os.pipe()
         ends = Connection(theirs_in, writable=False), Connection(theirs_out, readable=False)
         everything = (main, arguments, environment, os.getcwd(), *ends)
-        self._process = context.Process(target=run_forked, args=everything, daemon=True)
+        self._process = context().Process(target=run_forked, args=everything, daemon=True)
         self._process.start()
         self._asking = threading.Lock()
         for end in ends:
@@ -137,11 +145,8 @@ def run(name: str, *arguments: object, **options: object) -> None:
     *arguments, **options
         Its own; they are pickled.
     """
-    context = multiprocessing.get_context("forkserver" if AVAILABLE else "spawn")
-    if AVAILABLE:
-        context.set_forkserver_preload([*PRELOADED])
     call = name, dict(os.environ), arguments, options
-    copy = context.Process(target=call_function, args=call)
+    copy = context().Process(target=call_function, args=call)
     copy.start()
     copy.join()
     assert copy.exitcode == 0, f"{name} failed; its error is on standard error."
@@ -166,12 +171,10 @@ def run_command(*arguments: str, folder: str) -> subprocess.CompletedProcess[str
     if not AVAILABLE:
         command = [sys.executable, "-m", "napari_medvlm", *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*PRELOADED])
     with tempfile.TemporaryDirectory() as outputs:
         written = Path(outputs, "stdout"), Path(outputs, "stderr")
         call = arguments, folder, dict(os.environ), *map(str, written)
-        copy = context.Process(target=call_command, args=call)
+        copy = context().Process(target=call_command, args=call)
         copy.start()
         copy.join()
         out, err = (path.read_text("utf-8") if path.exists() else "" for path in written)

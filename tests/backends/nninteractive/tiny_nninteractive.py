@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
-from functools import cached_property
 from pathlib import Path
+
+from tests.worker import fork_server
 
 CONFIGURATION = "3d_fullres_tiny"
 FEATURES = (2, 4, 4)
@@ -21,13 +22,6 @@ NEGATIVE = (3, 5, 7)
 """Input channels of boxes and lassos, points, scribbles; the image is 0."""
 PREVIOUS = 1
 LICENCE = "none: random weights"
-SERVER = """
-import functools, sys
-from nnInteractive.inference.server import app, main
-main.make_app = functools.partial(app.make_app, sweep_interval_seconds=0.1)
-sys.exit(main.main(sys.argv[1:]))
-"""
-"""The library's server; only it looks for sessions that ended ten times a second."""
 
 
 def save_nninteractive(
@@ -143,31 +137,44 @@ class Served:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self._port = free_port()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", SERVER, "--model-dir", str(folder), "--fold", "0", "--device",
-             "cpu", "--no-torch-compile", "--port", str(self._port), *options],
-            env={**os.environ, "NN_INTERACTIVE_API_KEY": ""},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        arguments = ("--model-dir", str(folder), "--fold", "0", "--device", "cpu",
+                     "--no-torch-compile", "--port", str(self._port), *options)  # fmt: skip
+        environment = {**os.environ, "NN_INTERACTIVE_API_KEY": ""}
+        context = fork_server.context()
+        self._process = context.Process(target=serve, args=(arguments, environment), daemon=True)
+        self._process.start()
         atexit.register(self.stop)
 
-    @cached_property
+    @functools.cached_property
     def url(self) -> str:
         """Its address, as soon as it answers there."""
         url = f"http://127.0.0.1:{self._port}"
-        while self._process.poll() is None:
+        while self._process.is_alive():
             try:
                 urllib.request.urlopen(f"{url}/healthz", timeout=1).close()
             except OSError:
                 time.sleep(0.05)
             else:
                 return url
-        raise RuntimeError(f"the server ended with {self._process.returncode}")
+        raise RuntimeError(f"the server ended with {self._process.exitcode}")
 
     def stop(self) -> None:
         """End it now."""
         self._process.kill()
-        self._process.wait()
+        self._process.join()
+
+
+def serve(arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+    """Become the library's server, which looks for sessions that ended ten times a second."""
+    os.environ.clear()
+    os.environ.update(environment)
+    with open(os.devnull, "r+b") as nothing:
+        for number in (0, 1, 2):
+            os.dup2(nothing.fileno(), number)
+    from nnInteractive.inference.server import app, main
+
+    main.make_app = functools.partial(app.make_app, sweep_interval_seconds=0.1)
+    sys.exit(main.main([*arguments]))
 
 
 def free_port() -> int:
