@@ -7,12 +7,19 @@ import runpy
 import shlex
 import textwrap
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 import typer.main
+from pydicom.data import get_testdata_file
 
 import napari_medvlm as nmv
+from napari_medvlm.backends import Backend, BackendInfo
+from napari_medvlm.backends.conformance import segment as kit
+from napari_medvlm.backends.conformance.phantom import phantom
 from napari_medvlm.cli import app
+from napari_medvlm.io.archive import dicomweb
+from tests.backends.openai_server.player import playing, recorded
 
 DOCS = Path(__file__).parents[1] / "docs"
 ROOT = DOCS.parent
@@ -96,3 +103,106 @@ def test_the_first_python_of_a_page_runs(page, leaves, tmp_path, monkeypatch):
     Path("page.py").write_text(textwrap.dedent(block[1].rstrip(" ")), "utf-8")
     runpy.run_path("page.py")
     assert Path(leaves).exists(), [str(path) for path in tmp_path.rglob("*.json")]
+
+
+def python_blocks(page):
+    """The Python of a page, block by block."""
+    found = re.findall(
+        r"^( *)```python\n(.*?)^ *```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    return [textwrap.dedent(code) for _, code in found]
+
+
+RUN_ELSEWHERE = {
+    "README.md": (1, "test_readme.py"),
+    "new-backend.md": (4, "test_new_backend.py"),
+    "ask.md": (1, "test_ask_page.py"),
+    "evaluate.md": (1, "test_docs.py"),
+}
+RUN_HERE = {
+    "checks.md": 2,
+    "models.md": 1,
+    "nninteractive.md": 1,
+    "pacs.md": 1,
+    "CONTRIBUTING.md": 1,
+}
+CANNOT_RUN = {"servers.md": (1, "defines operators of torchvision again where it is installed")}
+"""Blocks that no test runs, and why."""
+
+
+def test_every_python_block_of_the_pages_runs_in_a_test_or_is_listed_with_the_reason():
+    counted = RUN_HERE | {page: count for page, (count, _) in RUN_ELSEWHERE.items()}
+    counted["servers.md"] = 1 + CANNOT_RUN["servers.md"][0]
+    pages = {page.name: len(python_blocks(page)) for page in PAGES}
+    assert {name: count for name, count in pages.items() if count} == counted
+
+
+@pytest.fixture
+def small_volume():
+    return phantom()
+
+
+@pytest.mark.parametrize(
+    ("page", "backend", "model"),
+    [
+        ("models.md", "sam", "medsam-hospital"),
+        ("nninteractive.md", "nninteractive", "path/to/folder"),
+    ],
+)
+def test_the_python_that_opens_a_session_with_a_model_runs(page, backend, model, small_volume):
+    (code,) = python_blocks(DOCS / page)
+    names = {"nmv": nmv, "volume": small_volume}
+    exec(code, names)
+    with names["session"] as session:
+        assert session.backend == backend
+        assert model in code
+
+
+def test_the_python_that_checks_an_answer_runs(small_volume, capsys):
+    code = python_blocks(DOCS / "checks.md")[1]
+    with nmv.AskSession(small_volume, "embedded", "inline") as session:
+        exchange = session.ask("What is the mean intensity?")
+        exec(code, {"session": session, "exchange": exchange})
+    printed = capsys.readouterr().out.splitlines()
+    assert printed
+    assert all(line.endswith((".", "?", "!")) for line in printed)
+
+
+def test_the_python_that_asks_a_server_runs(tmp_path, monkeypatch, small_volume):
+    monkeypatch.chdir(tmp_path)
+    nmv.write_mask("scan.nii.gz", small_volume.data - small_volume.data.min(), small_volume)
+    code = python_blocks(DOCS / "servers.md")[0].replace("0, 40, 60", "0, 4, 12")
+    with playing(recorded("plain")) as server:
+        names = {}
+        exec(code.replace("http://127.0.0.1:8000/v1", server.url), names)
+    assert names["answer"].text
+
+
+def test_the_python_that_fetches_from_a_pacs_calls_it_as_it_is_called(monkeypatch):
+    pacs = create_autospec(dicomweb.DicomWeb)
+    pacs.return_value.studies.return_value = pacs.return_value.series.return_value = ["first"]
+    pacs.return_value.fetch.return_value = get_testdata_file("CT_small.dcm")
+    monkeypatch.setattr(dicomweb, "DicomWeb", pacs)
+    (code,) = python_blocks(DOCS / "pacs.md")
+    names = {}
+    exec(code, names)
+    assert names["volume"].modality == "CT"
+    (files, _), _ = pacs.return_value.store.call_args
+    assert [path.name for path in files] == ["seg.dcm", "measurements.dcm"]
+
+
+def test_the_python_that_checks_a_backend_runs(monkeypatch):
+    called = []
+    monkeypatch.setattr(kit, "CHECKS", [lambda cls, model: called.append((cls, model))])
+    (code,) = python_blocks(ROOT / "CONTRIBUTING.md")
+    exec(code, {"MyBackend": Threshold})
+    assert called == [(Threshold, None)]
+
+
+class Threshold(Backend):
+    """A backend that is only passed on."""
+
+    info = BackendInfo("threshold", "Threshold", "MIT", frozenset({nmv.Point}))
+
+    def set_volume(self, volume):
+        """Take nothing."""

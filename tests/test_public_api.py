@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import pkgutil
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ def test_all_public_names_exist(package):
     assert set(module.__all__) <= set(dir(module))
     with pytest.raises(AttributeError, match="nonsense"):
         module.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_public_name_is_also_a_module_which_would_replace_it_once_imported(package):
+    module = importlib.import_module(package)
+    assert not {m.name for m in pkgutil.iter_modules(module.__path__)} & set(module.__all__)
 
 
 def test_backends_are_listed_with_what_they_do():

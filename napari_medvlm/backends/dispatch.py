@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from napari_medvlm.backends.base import Backend, ObjectPrompts, Prepared, Progress
+from napari_medvlm.backends.faults import is_foreign, method_position
 from napari_medvlm.data.answer import Answer, AnswerDelta, AnswerKind, Question
 from napari_medvlm.data.classification import ClassificationResult, LabelQuery
 from napari_medvlm.data.errors import BackendFailed, InvalidPrompt
@@ -17,6 +19,7 @@ from napari_medvlm.data.region import Heatmap
 from napari_medvlm.data.volume import Volume
 
 Result = TypeVar("Result")
+AT_FAULT = "This is an error of the backend, for its author to repair."
 RETURNED = {
     Mask: "Return napari_medvlm.Mask.of(array).",
     Grounding: "Return a napari_medvlm.Grounding with the regions and what was not found.",
@@ -26,6 +29,11 @@ RETURNED = {
     AnswerDelta: "Yield AnswerDelta(text) as text comes, and AnswerDelta(answer=Answer(...)) last.",
 }
 """What the author of a backend should return instead, by the type that was expected."""
+
+
+def set_volume(backend: Backend, volume: Volume) -> None:
+    """Give a backend an image whose voxels it cannot change."""
+    backend.set_volume(read_only(volume))
 
 
 def segment(backend: Backend, volume: Volume, prompts: ObjectPrompts, progress: Progress) -> Mask:
@@ -54,9 +62,9 @@ def _allowed(backend: Backend, mask: Mask, prompts: ObjectPrompts, volume: Volum
     """A mask without the voxels of locked objects; `BackendFailed` if on another grid."""
     if mask.shape != volume.shape:
         raise BackendFailed(
-            f"{backend.info.name} gave a mask of shape {mask.shape} for an image of "
+            f"{_named(backend, 'segment')} gave a mask of shape {mask.shape} for an image of "
             f"{volume.shape}.",
-            "This is an error of the backend; please report it to its authors.",
+            f"{AT_FAULT} A mask has the shape of the image, volume.shape.",
         )
     return mask if prompts.excluded is None else mask.without(prompts.excluded)
 
@@ -101,15 +109,17 @@ def ground(backend: Backend, volume: Volume, query: GroundQuery, progress: Progr
         raise InvalidPrompt("No phrase was given.", "Write one phrase a line.")
     query.scope.bounds(volume.grid)
     title, names = backend.info.title, backend.channel_names
-    query = replace(query, channels=channels_in_order(query.channels, names, title, volume.grid))
+    channels = channels_in_order(query.channels, names, title, volume.grid)
+    channels = tuple(replace(channel, volume=read_only(channel.volume)) for channel in channels)
+    query = replace(query, channels=channels)
     grounding = _checked(backend, "ground", backend.ground(query, progress), Grounding)
     for region in grounding.regions:
         for part in (region.mask, region.heatmap):
             if part is not None and part.shape != volume.shape:
                 raise BackendFailed(
-                    f"{backend.info.name} gave a {region.kind} of shape {part.shape} for an image "
-                    f"of {volume.shape}.",
-                    "This is an error of the backend; please report it to its authors.",
+                    f"{_named(backend, 'ground')} gave a {region.kind} of shape {part.shape} for "
+                    f"an image of {volume.shape}.",
+                    f"{AT_FAULT} A {region.kind} has the shape of the image, volume.shape.",
                 )
     reported = {r.phrase for r in grounding.regions} | {n.phrase for n in grounding.not_found}
     silent = [phrase for phrase in query.phrases if phrase not in reported]
@@ -171,8 +181,8 @@ def answer(
         complete = delta.answer or complete
     if complete is None:
         raise BackendFailed(
-            f"{backend.info.name} ended without an answer.",
-            "This is an error of the backend; please report it to its authors.",
+            f"{_named(backend, 'answer')} ended without an answer.",
+            f"{AT_FAULT} {RETURNED[AnswerDelta]}",
         )
     return complete
 
@@ -203,9 +213,9 @@ def explain(
     )
     if heatmap.shape != question.pictures[picture].grid.shape:
         raise BackendFailed(
-            f"{backend.info.name} gave a heatmap of shape {heatmap.shape} for a picture of "
-            f"{question.pictures[picture].grid.shape}.",
-            "This is an error of the backend; please report it to its authors.",
+            f"{_named(backend, 'explain')} gave a heatmap of shape {heatmap.shape} for a picture "
+            f"of {question.pictures[picture].grid.shape}.",
+            f"{AT_FAULT} {RETURNED[Heatmap]}",
         )
     return heatmap
 
@@ -216,6 +226,23 @@ def _checked(backend: Backend, method: str, result: object, expected: type[Resul
         return result
     returned = type(result).__name__
     raise BackendFailed(
-        f"{backend.info.name}: {method} gave {returned}, which is not a {expected.__name__}.",
-        f"This is an error of the backend. {RETURNED[expected]}",
+        f"{_named(backend, method)} gave {returned}, which is not a {expected.__name__}.",
+        f"{AT_FAULT} {RETURNED[expected]}",
     )
+
+
+def _named(backend: Backend, method: str) -> str:
+    """A backend and its method, with the line of its code if it is of another package."""
+    position = method_position(type(backend), method) if is_foreign(type(backend)) else ""
+    return f"{backend.info.name}: {method} ({position})" if position else backend.info.name
+
+
+def read_only(volume: Volume) -> Volume:
+    """The same image, whose voxels cannot be changed."""
+    if not volume.data.flags.writeable:
+        return volume
+    view = volume.data.view()
+    view.flags.writeable = False
+    same = copy.copy(volume)  # without checking the voxels again
+    object.__setattr__(same, "data", view)
+    return same

@@ -104,6 +104,11 @@ def create(name: str) -> Backend:
     return backend_class()
 
 
+def backend_type(name: str) -> type[Backend]:
+    """The class of a backend; errors as of `create`, but for what it lacks."""
+    return _class(name)
+
+
 def vocabulary(name: str, model: str | None) -> tuple[str, ...]:
     """The names that a backend's model knows; errors as of `Backend.vocabulary` and `info`."""
     return _class(name).vocabulary(model)

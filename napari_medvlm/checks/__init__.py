@@ -7,13 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_medvlm.checks.all_checks import all_checks
+    from napari_medvlm.checks.check_list import all_checks
     from napari_medvlm.checks.runner import answer_subject, run_checks
     from napari_medvlm.checks.second_model_check import SecondModel
 
 _HOMES = {
     "SecondModel": "second_model_check",
-    "all_checks": "all_checks",
+    "all_checks": "check_list",
     "answer_subject": "runner",
     "run_checks": "runner",
 }

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from napari_medvlm.checks.answer_similarity import CheckedAnswer
-from napari_medvlm.checks.answer_subject import AnswerSubject
 from napari_medvlm.checks.base import Check
+from napari_medvlm.checks.checked_answer import AnswerSubject
 from napari_medvlm.checks.region_subject import RegionSubject
 from napari_medvlm.checks.region_subject import checked_answer as checked_grounding
 from napari_medvlm.checks.subject import Sent, Subject

@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from napari_medvlm.cli.output import printable, quiet_output
+from napari_medvlm.cli.output import json_alone, printable, quiet_output
 
 EXIT_STATUSES = "Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found or not answered."
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result and errors only.")]
@@ -110,7 +110,8 @@ def with_common_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def run(quiet: bool = False, verbose: int = 0, log: Path | None = None, **own: Any) -> Any:
-        with logging_to(log, verbose), quiet_output(quiet):
+        as_json = bool(own.get("as_json"))
+        with logging_to(log, verbose), quiet_output(quiet), json_alone(as_json):
             return function(**{name: expanded(value) for name, value in own.items()})
 
     signature = inspect.signature(function)

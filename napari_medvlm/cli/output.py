@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -24,6 +25,7 @@ FAILED = 1
 NOT_FOUND = 3
 """Exit status if nothing was found, or a question was not answered."""
 _quiet = ContextVar("quiet", default=False)
+_results: ContextVar[TextIO | None] = ContextVar("results", default=None)
 
 
 @contextmanager
@@ -34,6 +36,41 @@ def quiet_output(quiet: bool) -> Iterator[None]:
         yield
     finally:
         _quiet.reset(token)
+
+
+@contextmanager
+def json_alone(as_json: bool) -> Iterator[None]:
+    """Leave standard output to `print_result` within, if ``as_json``.
+
+    What a model prints, in Python or from a library in another language, goes to standard error.
+    """
+    if not as_json:
+        yield
+        return
+    with ExitStack() as stack:
+        results: TextIO = sys.stdout
+        if results is sys.__stdout__ and _descriptor(results) == 1 and _descriptor(sys.stderr) == 2:
+            results.flush()
+            standard_output = os.dup(1)
+            stack.callback(os.close, standard_output)
+            stack.callback(os.dup2, standard_output, 1)
+            stack.callback(results.flush)
+            results = stack.enter_context(
+                open(standard_output, "w", encoding=results.encoding, closefd=False)
+            )
+            os.dup2(2, 1)
+        token = _results.set(results)
+        stack.callback(_results.reset, token)
+        stack.enter_context(redirect_stdout(sys.stderr))
+        yield
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    """The file descriptor of a stream, if it has one."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def print_note(text: str) -> None:
@@ -97,7 +134,8 @@ def write_all(*writes: Callable[[], object]) -> None:
 
 def print_result(summary: dict[str, Any], as_json: bool, text: Callable[[], str]) -> None:
     """Print a result as text, or as one JSON object."""
-    sys.stdout.write((json.dumps(_plain(summary)) if as_json else printable(text())) + "\n")
+    stream = _results.get() or sys.stdout
+    stream.write((json.dumps(_plain(summary)) if as_json else printable(text())) + "\n")
 
 
 def printable(text: str) -> str:

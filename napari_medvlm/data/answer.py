@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from numbers import Real
 
+import numpy as np
+
+from napari_medvlm.data.field_checks import require_items, require_kinds, require_texts
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.region import Region, SliceRef
@@ -71,6 +75,12 @@ class Claim:
     problems: tuple[str, ...] = ()
     section: str = ""
 
+    def __post_init__(self) -> None:
+        """Raise `TypeError` for fields of another type."""
+        require_texts(self, "text", "source", "section")
+        require_items(self, Region, "regions")
+        require_items(self, str, "problems")
+
 
 @dataclass(frozen=True, eq=False)
 class Answer:
@@ -123,6 +133,15 @@ class Answer:
     prompt: str = ""
     settings: Mapping[str, str | float | bool | None] = field(default_factory=dict)
     image_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise `TypeError` for fields of another type."""
+        require_texts(self, "text", "reason", "thinking", "choice", "written", "prompt")
+        require_items(self, Claim, "claims")
+        require_items(self, SliceRef, "images")
+        require_items(self, str, "notes", "image_names")
+        require_items(self, (Real, np.number), "probabilities")
+        require_kinds(self, (bool, np.bool_), "answered", optional=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +208,12 @@ class Question:
     places: tuple[NamedPlaces, ...] = ()
     boxes: bool = True
 
+    def __post_init__(self) -> None:
+        """Raise `TypeError` for fields of another type."""
+        require_texts(self, "text", "context")
+        require_items(self, SliceImage, "pictures")
+        require_items(self, str, "options", "captions")
+
 
 @dataclass(frozen=True, eq=False)
 class AnswerDelta:
@@ -196,6 +221,11 @@ class AnswerDelta:
 
     text: str = ""
     answer: Answer | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `TypeError` for fields of another type."""
+        require_texts(self, "text")
+        require_kinds(self, Answer, "answer")
 
 
 def plain_settings(settings: Mapping[str, object]) -> dict[str, str | float | bool | None]:

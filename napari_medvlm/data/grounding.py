@@ -8,6 +8,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.field_checks import (
+    require_items,
+    require_kinds,
+    require_share,
+    require_texts,
+)
 from napari_medvlm.data.geometry.channels import Channel
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.iou import distinct
@@ -124,6 +130,11 @@ class NotFound:
     reason: str
     best_score: float | None = None
 
+    def __post_init__(self) -> None:
+        """Raise `TypeError` or `ValueError` for fields of another type, or outside of 0 to 1."""
+        require_texts(self, "phrase", "reason")
+        require_share(self, "best_score")
+
 
 @dataclass(frozen=True, eq=False)
 class GroundQuery:
@@ -163,6 +174,11 @@ class GroundQuery:
     is_sequence: bool = False
     report: str = ""
 
+    def __post_init__(self) -> None:
+        """Raise `TypeError` for fields of another type."""
+        require_items(self, str, "phrases")
+        require_kinds(self, Scope, "scope", optional=False)
+
     def prompt_of(self, phrase: str) -> str:
         """What to send to a model for a phrase."""
         return self.prompts.get(phrase, phrase)
@@ -201,6 +217,13 @@ class Grounding:
     texts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     ran_on: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise `TypeError` for fields of another type."""
+        require_items(self, Region, "regions")
+        require_items(self, NotFound, "not_found")
+        require_items(self, SliceRef, "slices")
+        require_items(self, str, "texts", "notes")
 
     def of(self, phrase: str) -> tuple[Region, ...]:
         """The regions of one phrase, best first."""

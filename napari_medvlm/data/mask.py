@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.data.field_checks import require_array, require_no_probabilities
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.interface.thumbnail import html_of, png_of
 
@@ -50,6 +51,10 @@ class Mask:
     notes: tuple[str, ...] = ()
     others: Mapping[str, Mask] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Raise `TypeError` if the voxels are not an array of bool with three axes."""
+        require_array(self, "crop", 3, "b", "an array (z, y, x) of bool; Mask.of takes others")
+
     def __repr__(self) -> str:
         score = "" if self.score is None else f", score={self.score:.3g}"
         return f"Mask(shape={self.shape}, voxels={self.voxels}{score})"
@@ -74,8 +79,18 @@ class Mask:
 
     @classmethod
     def of(cls, full: NDArray[Any], score: float | None = None) -> Mask:
-        """The mask of an array ``(z, y, x)`` on the volume's grid; what is not zero is inside."""
-        full = np.asarray(full, dtype=bool)
+        """The mask of an array ``(z, y, x)`` on the volume's grid; what is not zero is inside.
+
+        Raises
+        ------
+        ValueError
+            If the array has not three axes, or has fractions, as probabilities have.
+        """
+        full = np.asarray(full)
+        if full.ndim != 3:
+            raise ValueError(f"A mask has three axes (z, y, x), not the shape {full.shape}.")
+        require_no_probabilities(full, "The mask")
+        full = full.astype(bool, copy=False)
         box = bounding_box(full)
         z, y, x = full.shape
         start = (box[0].start, box[1].start, box[2].start)

@@ -9,6 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.data.errors import InvalidPrompt
+from napari_medvlm.data.field_checks import (
+    require_array,
+    require_items,
+    require_kinds,
+    require_share,
+    require_texts,
+)
 from napari_medvlm.data.geometry.grid import FloatArray, Grid, Index
 from napari_medvlm.data.mask import Mask, bounding_box
 from napari_medvlm.data.prompts import Box, Point
@@ -48,6 +55,10 @@ class Heatmap:
     crop: NDArray[np.float32]
     start: Index
     shape: Index
+
+    def __post_init__(self) -> None:
+        """Raise `TypeError` for values of another type."""
+        require_array(self, "crop", 3, "f", "an array (z, y, x) of floating-point numbers")
 
     def full(self) -> NDArray[np.float32]:
         """``(z, y, x)`` float32 on the whole volume, 0 where nothing was looked at."""
@@ -92,6 +103,16 @@ class Region:
     slice: SliceRef | None = None
     uncertainty: float | None = None
     image_name: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise `TypeError` or `ValueError` for fields of another type, or outside of 0 to 1."""
+        require_texts(self, "phrase", "name", "image_name")
+        require_kinds(self, Box, "box", optional=False)
+        require_kinds(self, Mask, "mask")
+        require_kinds(self, Heatmap, "heatmap")
+        require_kinds(self, SliceRef, "slice")
+        require_items(self, Point, "points")
+        require_share(self, "score")
 
     @classmethod
     def of_mask(cls, phrase: str, mask: Mask, grid: Grid, score: float | None, name: str) -> Region:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from napari_medvlm.backends import dispatch, registry
 from napari_medvlm.backends.base import Backend, Progress
 from napari_medvlm.backends.devices import require_device
+from napari_medvlm.backends.faults import author_hint, error_position, is_foreign
 from napari_medvlm.backends.memory.out_of_memory import is_out_of_memory
 from napari_medvlm.backends.models.resolve import resolve
 from napari_medvlm.backends.registration.engine import register_volumes
@@ -82,18 +83,14 @@ class Executor:
                     "Close other programs, crop the image, or choose a smaller model or the CPU.",
                 ) from error
             logger.exception("The backend %s failed", request.backend)
-            raise BackendFailed(
-                f"{request.backend} failed: {type(error).__name__}: {str(error).rstrip('.')}.",
-                "Prompts are not lost. Change them or choose another backend. Details are in the "
-                f"log: {log_path()}",
-            ) from error
+            raise _failed(request.backend, error) from error
 
     def _do(self, request: Request, progress: Progress, deliver: Deliver) -> Reply | None:
         loaded = self._load(request)
         if loaded.volume is not request.volume:
             loaded.volume = None
             progress(0.0, "Preparing the image")
-            loaded.backend.set_volume(request.volume)
+            dispatch.set_volume(loaded.backend, request.volume)
             loaded.volume = request.volume
         start = time.perf_counter()
         match request:
@@ -135,6 +132,21 @@ class Executor:
                 self._loaded.popitem(last=False)
         self._loaded.move_to_end(key)
         return self._loaded[key]
+
+
+def _failed(name: str, error: Exception) -> BackendFailed:
+    """The error for a backend's own, with the line at fault of one of another package."""
+    cls = registry.backend_type(name) if name in registry.names() else None
+    position = error_position(error, cls) if cls is not None and is_foreign(cls) else ""
+    message = f"{name} failed: {type(error).__name__}: {str(error).rstrip('.')}"
+    hint = (
+        "Prompts are not lost. Change them or choose another backend. Details are in the "
+        f"log: {log_path()}"
+    )
+    return BackendFailed(
+        f"{message} ({position})." if position else f"{message}.",
+        f"{author_hint(error)} {hint}".strip(),
+    )
 
 
 def _register(request: RegisterRequest, progress: Progress) -> RegisterReply:

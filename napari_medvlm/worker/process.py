@@ -17,7 +17,8 @@ from multiprocessing.connection import Connection, Listener
 from typing import Any
 
 from napari_medvlm.backends.models import offline
-from napari_medvlm.data.errors import BackendFailed, WorkerCrashed
+from napari_medvlm.data.errors import LONGEST, BackendFailed, WorkerCrashed
+from napari_medvlm.data.text import shown_text
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ class WorkerProcess:
         with self._process.stdout as output:  # type: ignore[union-attr]  # PIPE
             for line in output:
                 self._lines.append(line.rstrip())
-                logger.debug("worker %d: %s", self.pid, line.rstrip())
+                logger.info("worker %d: %s", self.pid, shown_text(line.rstrip(), LONGEST))
 
 
 def _start(python: str, address: str, more: Mapping[str, str]) -> subprocess.Popen[str]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_medvlm.checks.all_checks import all_checks
+from napari_medvlm.checks.check_list import all_checks
 from napari_medvlm.checks.runner import answer_subject, run_checks
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.check_result import Outcome

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from napari_medvlm.backends.models.catalog import served_row
 from napari_medvlm.backends.vlm.parse_answer import ModelOutput, answer_of
 from napari_medvlm.checks import calibration
-from napari_medvlm.checks.answer_subject import AnswerSubject
+from napari_medvlm.checks.checked_answer import AnswerSubject
 from napari_medvlm.checks.region_subject import RegionSubject
 from napari_medvlm.checks.static_checks import Confidence
 from napari_medvlm.cli import app

@@ -115,6 +115,16 @@ class Raising(Threshold):
         raise ZeroDivisionError("division by zero in the model")
 
 
+class Writing(Threshold):
+    """Prints, and writes to the image."""
+
+    info = describe("writing")
+
+    def segment(self, prompts, progress):
+        print("about to write")
+        self.volume.data[0] = 0
+
+
 class Misshapen(Threshold):
     """Gives a mask on another grid."""
 

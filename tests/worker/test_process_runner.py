@@ -1,6 +1,7 @@
 """The worker process: what a crash costs, and what it leaves behind."""
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -14,7 +15,13 @@ import numpy as np
 import psutil
 import pytest
 
-from napari_medvlm.data.errors import Cancelled, OutOfMemory, WorkerCrashed, WorkerHung
+from napari_medvlm.data.errors import (
+    BackendFailed,
+    Cancelled,
+    OutOfMemory,
+    WorkerCrashed,
+    WorkerHung,
+)
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.worker import memory_block, shared_memory
 from tests.worker.conftest import FOREIGN, posix
@@ -98,9 +105,15 @@ def test_a_worker_imports_nothing_from_the_current_folder(runner, ask, tmp_path,
     assert runner.submit(ask()).result(60).mask.voxels
 
 
-def test_prints_do_not_disturb(runner, ask):
+def test_prints_do_not_disturb_and_are_log_messages(runner, ask, caplog):
+    caplog.set_level(logging.INFO, "napari_medvlm")
     for _ in range(3):
         assert runner.submit(ask("noisy")).result(120).mask.voxels == 60
+    with pytest.raises(BackendFailed):
+        runner.submit(ask("writing")).result(120)
+    runner.stop()
+    assert any(m.endswith("about to write") for m in caplog.messages)
+    assert max(map(len, caplog.messages)) < 2000
 
 
 def test_stopping_ends_the_worker_frees_the_memory_and_the_next_request_starts_again(runner, ask):

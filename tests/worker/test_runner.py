@@ -1,5 +1,6 @@
 """Both runners do the same work, and tell the same errors."""
 
+import re
 import threading
 
 import numpy as np
@@ -59,7 +60,8 @@ def test_a_plain_request_makes_the_backend_ready(any_runner, volume):
     [
         ("memory", OutOfMemory, "Out of memory: memory on cpu"),
         ("memory_of_processor", OutOfMemory, "Out of memory: memory_of_processor on cpu"),
-        ("raising", BackendFailed, "ZeroDivisionError: division by zero in the model"),
+        ("raising", BackendFailed, r"division by zero in the model \(.*\)\.$"),
+        ("writing", BackendFailed, r"read-only \(medvlm_foreign\.py, line \d+, in segment\)\."),
         ("misshapen", BackendFailed, r"mask of shape \(1, 2, 3\)"),
         ("nobody", BackendUnavailable, "no backend called nobody"),
         ("broken", BackendUnavailable, "cannot be imported"),
@@ -69,9 +71,11 @@ def test_a_plain_request_makes_the_backend_ready(any_runner, volume):
 def test_errors_are_distinguished_and_the_next_request_works(
     any_runner, ask, backend, error, message
 ):
-    with pytest.raises(error, match=message) as error:
+    with pytest.raises(error) as error:
         any_runner.submit(ask(backend)).result(20)
+    assert re.search(message, error.value.message)
     assert error.value.hint
+    assert ("such as volume.data.copy()" in error.value.hint) == (backend == "writing")
     assert any_runner.submit(ask()).result(20).mask.voxels == 60
 
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from napari_medvlm.backends import dispatch, registry
 from napari_medvlm.backends.base import Backend, BackendInfo, ObjectPrompts, Task
+from napari_medvlm.backends.conformance.answer import ANSWER_CHECKS
 from napari_medvlm.backends.conformance.phantom import CENTER, SHAPE, phantom
 from napari_medvlm.backends.conformance.text import (
     check_explain,
@@ -33,7 +34,14 @@ from napari_medvlm.backends.conformance.text import (
     check_ground_cancel,
     check_label,
 )
-from napari_medvlm.data.errors import BackendUnavailable, Cancelled, PromptNotSupported
+from napari_medvlm.backends.faults import author_hint, error_position, method_position
+from napari_medvlm.data.errors import (
+    BackendFailed,
+    BackendUnavailable,
+    Cancelled,
+    MedVLMError,
+    PromptNotSupported,
+)
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import (
     PROMPT_TYPES,
@@ -90,16 +98,28 @@ def check_backend(cls: type[Backend], model: str | None = None) -> None:
     for check in CHECKS:
         try:
             check(cls, model)
-        except AssertionError as error:
-            failures.append(f"{check.__name__}: {error}")
         except Exception as error:  # noqa: BLE001  # a foreign backend may raise anything
-            failures.append(f"{check.__name__}: it raised {type(error).__name__}: {error}")
+            failures.append(f"{check.__name__}: {_described(error, cls, check)}")
         if check is check_info and not isinstance(getattr(cls, "info", None), BackendInfo):
             break  # the other checks read the info
     if failures:
         raise AssertionError(
             f"{cls.__name__} fails {len(failures)} of {len(CHECKS)} checks.\n" + "\n".join(failures)
         )
+
+
+def _described(error: Exception, cls: type[Backend], check: Check) -> str:
+    """What went wrong, on which line of the backend, and what its author should change."""
+    if isinstance(error, BackendFailed):
+        return str(error)  # has the line already, and a hint for the author
+    method = next((m for m in METHODS if m in check.__name__), "segment")
+    if isinstance(error, AssertionError) and not error_position(error, cls):
+        position = method_position(cls, "" if check in CLASS_CHECKS else method)
+        return f"{error} ({position})" if position else str(error)
+    position = error_position(error, cls) or method_position(cls, method)
+    what = error.message if isinstance(error, MedVLMError) else str(error)
+    hint = author_hint(error)
+    return f"it raised {type(error).__name__}: {what} ({position})" + (f" {hint}" if hint else "")
 
 
 def backend_class(name: str) -> type[Backend]:
@@ -114,7 +134,14 @@ def check_imports_without_torch(cls: type[Backend], model: str | None = None) ->
         f"from importlib import import_module; import_module({cls.__module__!r})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{cls.__module__} cannot be imported without torch: {done.stderr}"
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        files = [line.strip() for line in lines if line.strip().startswith('File "')]
+        where = f" ({files[-1]})" if files else ""
+        raise AssertionError(
+            f"{cls.__module__} cannot be imported without torch: {lines[-1]}{where}; "
+            "import the libraries of a model inside the methods"
+        )
 
 
 def check_info(cls: type[Backend], model: str | None = None) -> None:
@@ -187,7 +214,6 @@ def check_volume_unchanged(cls: type[Backend], model: str | None = None) -> None
     """The image is left as it is, and may be read-only."""
     volume = phantom()
     before = volume.data.copy()
-    volume.data.flags.writeable = False
     _ask(cls(), model, volume, _first_prompt(cls, volume))
     assert np.array_equal(volume.data, before), "the backend writes to the image"
 
@@ -259,7 +285,12 @@ CHECKS: tuple[Check, ...] = (
     check_ground_cancel,
     check_label,
     check_explain,
+    *ANSWER_CHECKS,
 )
+CLASS_CHECKS = (check_imports_without_torch, check_info)
+"""Checks of the class, of no method."""
+METHODS = ("ground", "label", "explain", "answer")
+"""Methods that the names of their checks contain; all other checks are of `segment`."""
 
 
 def _first_prompt(cls: type[Backend], volume: Volume) -> Prompt:
@@ -276,7 +307,7 @@ def _ask(
     excluded: Mask | None = None,
 ) -> Mask:
     backend.load(model, "cpu")
-    backend.set_volume(volume)
+    dispatch.set_volume(backend, volume)
     prompts = ObjectPrompts((prompt,), (1,), excluded)
     return dispatch.segment(backend, volume, prompts, lambda fraction, message="": None)
 

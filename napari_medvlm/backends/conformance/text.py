@@ -28,7 +28,6 @@ def check_ground(cls: type[Backend], model: str | None = None) -> None:
         return
     for volume in (phantom(), phantom(30)):
         before = volume.data.copy()
-        volume.data.flags.writeable = False
         grounding = _ground(cls(), model, volume)
         assert np.array_equal(volume.data, before), "the backend writes to the image"
         reported = [r.phrase for r in grounding.regions] + [n.phrase for n in grounding.not_found]
@@ -77,7 +76,7 @@ def check_label(cls: type[Backend], model: str | None = None) -> None:
         return
     backend, volume = cls(), phantom()
     backend.load(model, "cpu")
-    backend.set_volume(volume)
+    dispatch.set_volume(backend, volume)
     for exclusive in (True, False):
         query = LabelQuery(("nodule", "effusion"), exclusive=exclusive, scope=SLICES)
         judged = dispatch.label(backend, volume, query, lambda fraction, message="": None)
@@ -93,7 +92,7 @@ def check_explain(cls: type[Backend], model: str | None = None) -> None:
         return
     backend, volume = cls(), phantom(30)
     backend.load(model, "cpu")
-    backend.set_volume(volume)
+    dispatch.set_volume(backend, volume)
     shown = picture_of(volume, SliceRef(0, CENTER[0]))
     question = Question("What is seen?", pictures=(shown,))
     done: list[float] = []
@@ -118,7 +117,7 @@ def check_explain(cls: type[Backend], model: str | None = None) -> None:
 
 def _ground(backend: Backend, model: str | None, volume: Volume) -> Grounding:
     backend.load(model, "cpu")
-    backend.set_volume(volume)
+    dispatch.set_volume(backend, volume)
     query = GroundQuery(PHRASES, SLICES)
     return dispatch.ground(backend, volume, query, lambda fraction, message="": None)
 

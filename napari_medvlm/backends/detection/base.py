@@ -10,6 +10,16 @@ import numpy as np
 
 from napari_medvlm.backends.base import Backend, Progress
 from napari_medvlm.backends.detection.joined_regions import joined
+from napari_medvlm.data.field_checks import (
+    TOLERANCE,
+    description,
+    require_array,
+    require_items,
+    require_kinds,
+    require_no_probabilities,
+    require_share,
+    require_texts,
+)
 from napari_medvlm.data.grounding import Grounding, GroundQuery, NotFound
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.prompts import Box
@@ -43,6 +53,28 @@ class Seen:
     mask: np.ndarray | None = None
     points: tuple[tuple[float, float], ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse fields of another type or shape, which would lead to a wrong region.
+
+        Raises
+        ------
+        TypeError
+            With the form that the field has, and what came.
+        ValueError
+            If a score or heatmap lies outside of 0 to 1, a mask has fractions, or a bound is not
+            finite.
+        """
+        require_texts(self, "phrase", "name")
+        require_share(self, "score")
+        if self.mask is not None:
+            require_array(self, "mask", 2, "biuf", "an array (height, width) of bool, or None")
+            require_no_probabilities(self.mask, "Seen: mask")
+        if self.heatmap is not None:
+            require_array(self, "heatmap", 2, "biuf", "an array (height, width) of 0 to 1, or None")
+            _require_from_0_to_1(self.heatmap)
+        _require_finite("bounds", self.bounds, (4,), "(left, upper, right, lower)")
+        _require_finite("points", self.points or None, (len(self.points), 2), "pairs (x, y)")
+
 
 @dataclass(frozen=True, eq=False)
 class Look:
@@ -62,6 +94,12 @@ class Look:
     best: dict[str, float] | None = None
     texts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse fields of another type: `TypeError` with what came."""
+        require_items(self, Seen, "seen")
+        require_kinds(self, dict, "best")
+        require_items(self, str, "texts", "notes")
 
 
 class SlicewiseBackend(Backend, ABC):
@@ -125,8 +163,46 @@ class SlicewiseBackend(Backend, ABC):
             batch = slices[start : start + self.batch]
             progress(start / len(slices), f"slice {start + 1} of {len(slices)}")
             slice_images = [picture_of(self._volume, ref, window) for ref in batch]
-            looks += zip(slice_images, self.look(slice_images, query), strict=True)
+            looks += zip(slice_images, self._checked(slice_images, query), strict=True)
         return looks
+
+    def _checked(self, slice_images: Sequence[SliceImage], query: GroundQuery) -> list[Look]:
+        """What is seen in images, one `Look` for each and of the phrases that were asked for."""
+        looks = self.look(slice_images, query)
+        if not isinstance(looks, list | tuple) or not all(isinstance(k, Look) for k in looks):
+            raise TypeError(f"look must return a list of Look, not {description(looks)}.")
+        if len(looks) != len(slice_images):
+            raise ValueError(
+                f"look must return a Look for each of {len(slice_images)} pictures, and returned "
+                f"{len(looks)}."
+            )
+        foreign = {seen.phrase for look in looks for seen in look.seen} - set(query.phrases)
+        if foreign:
+            raise ValueError(
+                f"look returned {sorted(foreign)[0]!r}, which was not asked for: Seen.phrase is "
+                f"one of query.phrases, here {', '.join(map(repr, query.phrases))}."
+            )
+        return list(looks)
+
+
+def _require_from_0_to_1(values: np.ndarray) -> None:
+    low, high = (float(v) for v in (values.min(initial=0), values.max(initial=0)))
+    if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):
+        raise ValueError(f"Seen: heatmap must lie from 0 to 1, and lies from {low:g} to {high:g}.")
+
+
+def _require_finite(name: str, values: object, shape: tuple[int, ...], form: str) -> None:
+    """Raise an error unless a field has the shape, and finite numbers."""
+    if values is None:
+        return
+    try:
+        array = np.asarray(values, float)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.shape != shape:
+        raise TypeError(f"Seen: {name} must be {form} in pixels, or none, not {values!r}.")
+    if not np.isfinite(array).all():
+        raise ValueError(f"Seen: {name} must be finite, and is {values!r}.")
 
 
 def regions_of(slice_image: SliceImage, look: Look) -> list[Region]:

@@ -17,8 +17,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.backends.base import Task
-from napari_medvlm.checks.all_checks import all_checks
 from napari_medvlm.checks.base import Check
+from napari_medvlm.checks.check_list import all_checks
 from napari_medvlm.checks.runner import Checking
 from napari_medvlm.checks.second_model_check import SecondModel
 from napari_medvlm.checks.subject import Subject

@@ -3,15 +3,19 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from napari_medvlm.backends import registry
-from napari_medvlm.backends.base import Backend, BackendInfo
+from napari_medvlm.backends.base import Backend, BackendInfo, Task
+from napari_medvlm.backends.conformance import segment as kit
+from napari_medvlm.backends.conformance.answer import ANSWER_CHECKS
 from napari_medvlm.backends.conformance.segment import CHECKS, backend_class, check_backend
 from napari_medvlm.backends.models.trust import trust
+from napari_medvlm.data.answer import Answer, AnswerDelta, Claim
 from napari_medvlm.data.prompts import Point
 from tests.backends.automatic.tiny_nnunet import save_nnunet
 from tests.backends.automatic.tiny_volumes import bundle, sammed3d, torchscript, vista3d, voxtell
@@ -98,7 +102,108 @@ def test_all_checks_run_and_any_error_is_an_assertion():
     lines = str(failed.value).splitlines()
     assert "fails" in lines[0]
     assert len(lines) > 4
-    assert any("check_mask: it raised BackendFailed" in line for line in lines)
+    line = line_of(Everywhere.segment)
+    assert f"check_mask: everywhere: segment ({line}) gave ndarray, which is not a Mask." in str(
+        failed.value
+    )
+    assert "Return napari_medvlm.Mask.of(array)." in str(failed.value)
+    assert "report it" not in str(failed.value)
+
+
+def line_of(method, offset=0):
+    """The file, line and name of a method, as the kit states them."""
+    code = method.__code__
+    return f"{Path(code.co_filename).name}, line {code.co_firstlineno + offset}, in {code.co_name}"
+
+
+def failures_of(cls, monkeypatch):
+    """What the kit states of a class, by check; without the checks that start a process."""
+    checks = (kit.check_volume_unchanged, *ANSWER_CHECKS)
+    monkeypatch.setattr(kit, "CHECKS", checks)
+    with pytest.raises(AssertionError) as failed:
+        check_backend(cls)
+    return dict(line.split(": ", 1) for line in str(failed.value).splitlines()[1:])
+
+
+def test_a_backend_that_writes_to_the_image_is_reported_with_its_line_and_a_remedy(
+    monkeypatch,
+):
+    reported = failures_of(Writing, monkeypatch)["check_volume_unchanged"]
+    assert line_of(Writing.segment, 1) in reported
+    assert "work on a copy, such as volume.data.copy()" in reported
+
+
+@pytest.mark.parametrize(
+    ("options", "complaints"),
+    [
+        ({"reports": False}, {"check_answer_cancel": "progress is never called"}),
+        ({"counts": True}, {"check_answer_again": "it depends on what was asked before"}),
+        (
+            {"choice": "perhaps"},
+            {"check_answer_options": "'perhaps', which is none of the options"},
+        ),
+        (
+            {"answered": False},
+            {
+                "check_answer": "answered=False has no reason",
+                "check_answer_refusal": "answered=False has no reason",
+            },
+        ),
+        (
+            {"earlier": 1 / 7},
+            {"check_answer_follow_up": "it raised TypeError: unsupported operand"},
+        ),
+        ({"tasks": ()}, {"check_answer_task": "it answers, and info.tasks does not name"}),
+    ],
+)
+def test_an_answerer_is_reported_in_what_it_breaks_and_where(options, complaints, monkeypatch):
+    cls = type("Answering", (Answering,), {"__module__": __name__, **options})
+    if "tasks" in options:
+        cls.info = replace(cls.info, tasks=frozenset({Task.GROUND}))
+    found = failures_of(cls, monkeypatch)
+    for check, complaint in complaints.items():
+        assert complaint in found[check]
+        assert "test_conformance.py, line " in found[check]
+        assert ", in answer" in found[check]
+    if not options.keys() & {"tasks", "counts", "answered"}:
+        broken = {name for name in found if name.startswith("check_answer")}
+        assert broken == set(complaints)
+
+
+class Answering(Backend):
+    """Answers questions, in a way that can be broken in parts."""
+
+    info = BackendInfo(
+        "answering", "Answering", "MIT", tasks=frozenset({Task.ANSWER}), uses_no_images=True
+    )
+    reports, counts, choice, answered, earlier = True, False, "yes", True, None
+    asked = 0
+
+    def set_volume(self, volume):
+        self.volume = volume
+
+    def answer(self, question, progress):
+        if self.reports:
+            progress(0.0)
+        if self.earlier and question.earlier:
+            self.earlier + question.text
+        self.asked += self.counts
+        text = f"Yes, {self.asked}."
+        choice = self.choice if question.options else ""
+        claims = (Claim(text, source="measured"),)
+        yield AnswerDelta(text, Answer(text, claims, answered=self.answered, choice=choice))
+
+
+class Writing(Backend):
+    """Writes to the image."""
+
+    info = BackendInfo("writing", "Writing", "MIT", frozenset({Point}))
+
+    def set_volume(self, volume):
+        self.volume = volume
+
+    def segment(self, prompts, progress):
+        self.volume.data[0] = 0
 
 
 class Nothing(Backend):

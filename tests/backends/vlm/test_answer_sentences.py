@@ -22,7 +22,7 @@ from napari_medvlm.backends.models.catalog import answering_row
 from napari_medvlm.backends.vlm.parse_answer import ModelOutput, answer_of
 from napari_medvlm.backends.vlm.parse_claims import CitedImages
 from napari_medvlm.backends.vlm.reasoning import split_reasoning
-from napari_medvlm.checks.answer_subject import stated
+from napari_medvlm.checks.checked_answer import stated
 from napari_medvlm.data.answer import AnswerKind, Question
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_medvlm.checks.all_checks import all_checks
 from napari_medvlm.checks.answer_similarity import CheckedAnswer
-from napari_medvlm.checks.answer_subject import AnswerSubject
 from napari_medvlm.checks.calibration import fit
+from napari_medvlm.checks.check_list import all_checks
+from napari_medvlm.checks.checked_answer import AnswerSubject
 from napari_medvlm.checks.image_quality import Thresholds, indicators
 from napari_medvlm.checks.image_swap import fitted, other_image, repainted
 from napari_medvlm.checks.occlusion import elsewhere, hidden_in, hidden_in_volume
