@@ -21,7 +21,7 @@ from napari_medvlm.cli.evaluate_text import (
     case_workers,
     ground,
 )
-from napari_medvlm.cli.options import AsJson, Backend, Device, Model
+from napari_medvlm.cli.options import AsJson, Backend, Device, Model, note_device
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.evaluation.segment.cases import Layout
 from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, PromptKind
@@ -94,6 +94,7 @@ def segment(  # noqa: PLR0913  # one for each option
             first_prompt=first_prompt, next_prompt=next_prompt, jitter_mm=jitter_mm, seed=seed,
             tolerance_mm=tolerance_mm, structures=tuple(structure),
         )  # fmt: skip
+        note_device(backend, device)
         data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
         extra: dict[str, Any] = {"with_masks": save_masks, "columns": columns_in(case_table)}
 
