@@ -21,7 +21,7 @@ from napari_medvlm.cli.evaluate_text import (
     case_workers,
     ground,
 )
-from napari_medvlm.cli.options import AsJson, Backend, Device, Model
+from napari_medvlm.cli.options import AsJson, Backend, Device, Model, note_device
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.evaluation.segment.cases import Layout
 from napari_medvlm.evaluation.segment.simulated_user import CHALLENGE_SEED, PromptKind
@@ -34,6 +34,9 @@ Names = Annotated[Path | None, typer.Option(help="Table of label names: JSON, TS
 Channel = Annotated[int | None, typer.Option(help="Channel of a multi-channel image, from 0.")]
 ImagePattern = Annotated[str, typer.Option(help="Pairs: image names, such as {case}_t1.nii.gz.")]
 LabelPattern = Annotated[str, typer.Option(help="Pairs: label names, such as {case}_seg.nii.gz.")]
+Structures = Annotated[
+    list[str], typer.Option(help="Structure by name or label value; default: all.")
+]
 Seeds = Annotated[
     int, typer.Option(min=1, help="Number of runs, with seeds counted up from --seed.")
 ]
@@ -50,9 +53,7 @@ def segment(  # noqa: PLR0913  # one for each option
     image_pattern: ImagePattern = "{case}",
     label_pattern: LabelPattern = "{case}",
     names: Names = None,
-    structure: Annotated[
-        list[str], typer.Option(help="Structure by name or label value; default: all.")
-    ] = [],  # noqa: B006
+    structure: Structures = [],  # noqa: B006
     channel: Channel = None,
     backend: Backend = "embedded",
     model: Model = None,
@@ -94,6 +95,7 @@ def segment(  # noqa: PLR0913  # one for each option
             first_prompt=first_prompt, next_prompt=next_prompt, jitter_mm=jitter_mm, seed=seed,
             tolerance_mm=tolerance_mm, structures=tuple(structure),
         )  # fmt: skip
+        note_device(backend, device)
         data = DataSet(dataset, images, labels, names, channel, (image_pattern, label_pattern))
         extra: dict[str, Any] = {"with_masks": save_masks, "columns": columns_in(case_table)}
 

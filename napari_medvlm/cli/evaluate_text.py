@@ -10,7 +10,7 @@ import typer
 
 from napari_medvlm.cli.channels import Resample, named_channels
 from napari_medvlm.cli.language.options import AllowRemote, BaseUrl, server_model
-from napari_medvlm.cli.options import AsJson, Backend, Device, Model
+from napari_medvlm.cli.options import AsJson, Backend, Device, Model, note_device
 from napari_medvlm.cli.output import print_result, progress_bar, report_errors
 from napari_medvlm.data.text import quantity
 from napari_medvlm.evaluation.ask.items import Layout as AskLayout
@@ -82,6 +82,7 @@ def ground(  # noqa: PLR0913  # one for each option
             every_class=every_class,
             resample=resample,
         )
+        note_device(backend, device)
         table = None if names is None else read_names(names)
         paths = images.absolute(), references.absolute()  # cases are opened from other folders too
         patterns = image_pattern, label_pattern
@@ -134,6 +135,7 @@ def ask(  # noqa: PLR0913  # one for each option
             boxes=boxes,
         )
         paths = images.absolute(), references.absolute(), out.absolute() / "images"
+        note_device(backend, device)
         items = find_items(dataset, *paths)
         data = _data(str(dataset), images, references)
         summary = evaluate(TASK, items, plan, data, out, case_workers(workers, ray), progress)

@@ -174,6 +174,8 @@ def read_names(path: Path) -> Mapping[int, str]:
     """The name of each label value; errors as of `read_labels`."""
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise InvalidImage(f"There is no table of names {path}.", "Check the path.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidImage(
             f"The table of names {path.name} cannot be read.", "Choose a text file."

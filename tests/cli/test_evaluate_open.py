@@ -40,6 +40,14 @@ def test_a_structure_that_a_case_lacks_is_reported_in_the_terminal(run):
     assert "Did you mean left lung?" in output
 
 
+def test_the_folder_of_several_seeds_names_those_of_its_runs(tmp_path):
+    for seed in (43, 42):
+        RunFolder(tmp_path / f"seed-{seed}", {"task": "segment"})
+    status, output = opened(tmp_path, "a")
+    assert status == 1
+    assert "Give the folder of a seed: seed-42, seed-43." in output
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 and Wayland are Linux's")
 def test_a_computer_without_a_display_is_reported_in_a_sentence(run, monkeypatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):

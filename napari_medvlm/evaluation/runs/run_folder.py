@@ -148,8 +148,10 @@ def case_of(out: Path, case: str) -> Json:
     if content is not None:
         return _with_source(content, out)
     if read_json(out / "run.json") is None:
+        seeds = sorted(path.parent.name for path in out.glob("seed-*/run.json"))[:MAX_LISTED]
         raise SessionFileError(
-            f"There is no run of 'napari-medvlm evaluate' in {out}.", "Check the path."
+            f"There is no run of 'napari-medvlm evaluate' in {out}.",
+            f"Give the folder of a seed: {', '.join(seeds)}." if seeds else "Check the path.",
         )
     files = [read_json(path) for path in sorted((out / "cases").glob("[!.]*.json"))[:MAX_LISTED]]
     known = ", ".join(str(content["case"]) for content in files if content is not None)

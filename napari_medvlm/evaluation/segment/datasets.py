@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from napari_medvlm.data.errors import InvalidReference
@@ -13,8 +14,26 @@ from napari_medvlm.evaluation.segment.cases import Case, Layout, named
 from napari_medvlm.evaluation.segment.nnunet_datasets import ENDINGS, msd, nnunet, with_files
 from napari_medvlm.io.dicom.folder import holds_dicom
 
+PAIRS_REMEDY = (
+    "Choose the layout with --dataset, or the names of the files with --image-pattern and "
+    "--label-pattern."
+)
+SAME_FILE_REMEDY = (
+    "Say where the labels are with --labels, or distinguish them with --image-pattern and "
+    "--label-pattern."
+)
 
-def find_cases(
+
+@dataclass(frozen=True)
+class PairWords:
+    """How errors name the first files of pairs, and the remedies of a command."""
+
+    first: str = "image"
+    no_case: str = PAIRS_REMEDY
+    same_file: str = SAME_FILE_REMEDY
+
+
+def find_cases(  # keyword arguments, each independent
     layout: Layout,
     images: Path,
     labels: Path | None = None,
@@ -22,6 +41,7 @@ def find_cases(
     channel: int | None = None,
     patterns: tuple[str, str] = ("{case}", "{case}"),
     names: Mapping[int, str] | None = None,
+    words: PairWords = PairWords(),
 ) -> Cases[Case]:
     """The cases of a data set, in order of name.
 
@@ -41,6 +61,8 @@ def find_cases(
         pattern without an ending takes any known one.
     names
         Names of the label values, for layouts that have none of their own.
+    words
+        How errors name the files of pairs.
 
     Raises
     ------
@@ -56,13 +78,12 @@ def find_cases(
     elif layout is Layout.CVPR25:
         dataset = _npz(images, labels, names or {})
     else:
-        dataset = _pairs(images, labels or images, patterns, channel, names or {})
+        dataset = _pairs(images, labels or images, patterns, channel, names or {}, words)
     if not dataset.cases:
         reasons = " ".join(dict.fromkeys(skipped.reason for skipped in dataset.skipped[:3]))
         raise InvalidReference(
             f"There is no case in {images} ({layout}). {reasons}".strip(),
-            "Choose the layout with --dataset, or the names of the files with --image-pattern "
-            "and --label-pattern.",
+            words.no_case,
         )
     order = sorted(dataset.cases, key=lambda case: case.name)
     return Cases(tuple(order), dataset.skipped)
@@ -74,6 +95,7 @@ def _pairs(
     patterns: tuple[str, str],
     channel: int | None,
     names: Mapping[int, str],
+    words: PairWords,
 ) -> Cases[Case]:
     of_image, matching = (_matching(f, p) for f, p in zip((images, labels), patterns, strict=True))
     of_image = {name: path for name, path in of_image.items() if path not in (images, labels)}
@@ -81,9 +103,7 @@ def _pairs(
     same = [path for name, path in of_image.items() if of_label.get(name) == path]
     if same:
         raise InvalidReference(
-            f"{same[0].name} would be both image and labels.",
-            "Say where the labels are with --labels, or distinguish them with --image-pattern and "
-            "--label-pattern.",
+            f"{same[0].name} would be both {words.first} and labels.", words.same_file
         )
     skipped += [
         SkippedCase(name, f"There is no label image for {path.name}.")
@@ -91,7 +111,7 @@ def _pairs(
         if name not in matching
     ]
     skipped += [
-        SkippedCase(name, f"There is no image for the labels {path.name}.")
+        SkippedCase(name, f"There is no {words.first} for the labels {path.name}.")
         for name, path in of_label.items()
         if name not in of_image
     ]

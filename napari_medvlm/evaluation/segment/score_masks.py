@@ -24,7 +24,7 @@ from napari_medvlm.evaluation.runs.runner import require_measured, run_settings,
 from napari_medvlm.evaluation.runs.task import Results
 from napari_medvlm.evaluation.segment.case_reader import integer_labels_of, load
 from napari_medvlm.evaluation.segment.cases import Case, Layout, present
-from napari_medvlm.evaluation.segment.datasets import find_cases
+from napari_medvlm.evaluation.segment.datasets import PairWords, find_cases
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
 from napari_medvlm.evaluation.segment.plan import LIBRARIES, MASKS, Plan
 from napari_medvlm.evaluation.segment.task import TASK
@@ -33,6 +33,17 @@ from napari_medvlm.io import read_volume
 
 Json = dict[str, Any]
 MM3_PER_ML = 1000.0
+MASK_WORDS = PairWords(
+    first="mask",
+    no_case="Give a folder with a label image for each case, named like the reference; other names "
+    "with --mask-pattern and --label-pattern.",
+    same_file="Give two folders, or distinguish the files with --mask-pattern and --label-pattern.",
+)
+PICTURE_WORDS = PairWords(
+    no_case="Give images that are named like the reference, or leave out --images: the images are "
+    "for the pictures in the report only.",
+    same_file="Leave out --images: the images are for the pictures in the report only.",
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ class MaskFolders:
         """Its cases, whose ``image`` is the predicted mask; errors as of `find_cases`."""
         return find_cases(
             Layout.PAIRS, self.masks.absolute(), self.labels.absolute(),
-            patterns=self.patterns, names=self.names,
+            patterns=self.patterns, names=self.names, words=MASK_WORDS,
         )  # fmt: skip
 
     def images_by_case(self) -> dict[str, Path]:
@@ -65,7 +76,8 @@ class MaskFolders:
         if self.images is None:
             return {}
         paths = self.images.absolute(), self.labels.absolute()
-        dataset = find_cases(Layout.PAIRS, *paths, patterns=("{case}", self.patterns[1]))
+        patterns = "{case}", self.patterns[1]
+        dataset = find_cases(Layout.PAIRS, *paths, patterns=patterns, words=PICTURE_WORDS)
         return {case.name: case.image for case in dataset.cases}
 
     def record(self) -> Json:

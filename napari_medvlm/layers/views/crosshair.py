@@ -49,6 +49,7 @@ class Crosshair:
         for event in self._events():
             event.connect(self._draw)
         view.layers.events.removed.connect(self._on_removed)
+        view.layers.events.inserted.connect(self._on_inserted, position="last")
         view.mouse_drag_callbacks.insert(0, self._on_press)
         self._draw()
 
@@ -58,6 +59,7 @@ class Crosshair:
         for event in self._events():
             event.disconnect(self._draw)
         self.view.layers.events.removed.disconnect(self._on_removed)
+        self.view.layers.events.inserted.disconnect(self._on_inserted)
         self._insertions.close()
         self.view.mouse_drag_callbacks.remove(self._on_press)
         self._remove()
@@ -70,6 +72,16 @@ class Crosshair:
         """Leave no crosshair without an image."""
         if self._layer is not None and list(self.view.layers) == [self._layer]:
             self._remove()
+
+    def _on_inserted(self, event: Any) -> None:
+        """Let no image that is opened or computed cover the lines."""
+        from napari.layers import Image
+
+        layers = self.view.layers
+        if isinstance(event.value, Image) and self._layer in layers:
+            at = layers.index(self._layer)
+            if at < layers.index(event.value):
+                layers.move(at, len(layers))
 
     def _remove(self) -> None:
         layer, self._layer = self._layer, None

@@ -172,6 +172,8 @@ def test_sessions_can_be_replayed(pairs, finished):
         (["--dataset", "msd"], "dataset.json"),
         (["--image-pattern", "x"], "does not say once"),
         (["--ray", "127.0.0.1:1"], "no Ray cluster"),
+        (["--names", "none.json"], "There is no table of names none.json"),
+        (["--device", "cuda", "--next-prompt", "box"], "--device cuda has no effect"),
     ],
 )
 def test_mistakes_are_reported_in_a_sentence(pairs, tmp_path, options, message):

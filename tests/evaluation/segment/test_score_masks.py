@@ -59,13 +59,30 @@ def test_the_report_has_pictures_and_no_prompts(scored):
 def test_masks_are_compared_with_other_masks(scored):
     root = scored[0]
     arguments = [root / "labels", root / "labels", "--out", root / "perfect"]
-    assert run(app, ["evaluate", "masks", *map(str, arguments)]).exit_code == 1, "the same folder"
+    same = run(app, ["evaluate", "masks", *map(str, arguments)])
+    assert same.exit_code == 1, "the same folder"
+    assert "both mask and labels" in same.output
+    assert "--mask-pattern" in same.output
+    assert "--labels" not in same.output, "not an option of this command"
     arguments = [root / "predicted", root / "labels", "--mask-pattern", "{case}_pred"]
     options = ["--tolerance-mm", "2", "--structure", "1", "--out", root / "one"]
     assert run(app, ["evaluate", "masks", *map(str, (*arguments, *options))]).exit_code == 0
     compared = run(app, ["evaluate", "compare", str(root / "out"), str(root / "one"), "--json"])
     dice_row = json.loads(compared.stdout)["metrics"]["dice"]
     assert (dice_row["difference"], dice_row["cases"]) == (0, 2)
+
+
+def test_folders_without_pairs_name_options_of_this_command(scored):
+    root = scored[0]
+    arguments = [root / "predicted", root / "labels", "--out", root / "none"]
+    done = run(app, ["evaluate", "masks", *map(str, arguments)])
+    assert "There is no mask for the labels case_00" in done.output
+    assert "--mask-pattern" in done.output
+    assert "--dataset" not in done.output
+    options = ["--mask-pattern", "{case}_pred", "--images", root / "predicted"]
+    done = run(app, ["evaluate", "masks", *map(str, (*arguments, *options))])
+    assert "leave out --images" in done.output
+    assert "--image-pattern" not in done.output
 
 
 def test_a_mask_on_another_grid_is_named_and_left_out(scored, tmp_path):

@@ -126,6 +126,8 @@ def test_the_cursor_stays_where_it_is_when_another_series_is_opened_and_is_gone_
     go_to(viewer, (6.0, 5.0, 4.0))
     larger = Volume(np.zeros((30, 30, 30), np.float32), np.diag([2.0, 2, 2, 1]))
     viewer.add_layer(Layer.create(*layer_data(larger)))
+    for view in (viewer, *(side.model for side in sides)):
+        assert view.layers[-1].name == "Crosshair", "the new image does not cover the lines"
     viewer.layers.remove(viewer.layers[0])
     assert linked_views(viewer).cursor.position_mm == (6.0, 5.0, 4.0)
     assert sides[0].model.dims.point[1] == 5.0
