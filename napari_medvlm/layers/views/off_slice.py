@@ -46,6 +46,7 @@ class OffSliceMarks:
         self._dashes: Vectors | None = None
         self._distances: Points | None = None
         self._drawn: object = ()
+        self._is_drawing = False
         self._insertions = Insertions(view.layers, self._draw)
         for event in self._events():
             event.connect(self._draw)
@@ -83,11 +84,17 @@ class OffSliceMarks:
 
     def _draw(self, _: object = None) -> None:
         """Draw what is near the slice in view, if that is not drawn yet."""
-        if self._insertions.is_running:
+        if self._insertions.is_running or self._is_drawing:
             return
-        near = self.near()
+        self._is_drawing = True  # adding a layer ends in another call
+        try:
+            self._show(self.near())
+        finally:
+            self._is_drawing = False
+
+    def _show(self, near: list[tuple[OffSliceItem, float]]) -> None:
         if not near:
-            if self._linked.reach_mm <= 0 or self._linked.off_slice.is_empty:
+            if self._linked.reach_mm <= 0 or not self._linked.off_slice.has_sources:
                 self._remove()
             elif self._drawn:
                 self._clear()
@@ -125,7 +132,9 @@ class OffSliceMarks:
         layer = self._ready_dashes()
         dashes = [dashed(o, DASH_PX * pixel_mm, GAP_PX * pixel_mm) for o in outlines]
         with layer.events.set_data.blocker(), layer.events.thumbnail.blocker():
-            layer.edge_width = WIDTH_PX * pixel_mm / float(np.min(layer.scale))
+            width = WIDTH_PX * pixel_mm / float(np.min(layer.scale))
+            if layer.edge_width != width:
+                layer.edge_width = width
             layer.data = np.concatenate(dashes) / layer.scale[-3:]
             layer.edge_color = np.repeat(transform_color(colors), [len(d) for d in dashes], axis=0)
         layer.refresh(extent=False, thumbnail=False)

@@ -94,9 +94,9 @@ class OffSliceItems:
         self.changed.emit(view)
 
     @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to draw at any slice."""
-        return not self._read()
+    def has_sources(self) -> bool:
+        """Whether there may be something to draw, such as in a session."""
+        return bool(self._sources)
 
     def near(
         self, axis: int, here_mm: float, step_mm: float, reach_mm: float
