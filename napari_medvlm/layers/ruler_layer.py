@@ -15,6 +15,8 @@ from napari_medvlm.layers.box_shapes import transform_of
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.display.fixed_position import FixedPosition
 from napari_medvlm.layers.orientation import axis_across, position_in_view
+from napari_medvlm.layers.views.linked import linked_views
+from napari_medvlm.layers.views.off_slice_items import OffSliceItem, Outline
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -51,6 +53,8 @@ class RulerLayer:
         self._position: FixedPosition | None = None
         self._deep: dict[str, tuple[FloatArray, FloatArray]] = {}
         self._writing = False
+        self._off_slice = linked_views(viewer).off_slice
+        self._off_slice.add_source(self._off_slice_items)
         for event in self._events():
             event.connect(self._on_view)
 
@@ -98,11 +102,19 @@ class RulerLayer:
 
     def close(self) -> None:
         """Take the layer away."""
+        self._off_slice.remove_source(self._off_slice_items)
         for event in self._events():
             event.disconnect(self._on_view)
         layer = self._shown()
         if layer is not None:
             self.viewer.layers.remove(layer)
+
+    def _off_slice_items(self) -> Iterator[OffSliceItem]:
+        """The lines, unless they are hidden; in side views too."""
+        layer = self._shown()
+        if layer is not None and layer.visible and len(layer.features) == layer.nshapes:
+            for ruler in self.rulers:
+                yield OffSliceItem(ruler.points_mm, Outline.PATH, COLOR)
 
     def _events(self) -> tuple[Any, ...]:
         """Events that mean another view."""
@@ -184,6 +196,7 @@ class RulerLayer:
         layer.current_edge_color = COLOR
         layer.current_edge_width = self._looks["edge_width"]
         layer.events.data.connect(lambda _: self._write())
+        layer.events.visible.connect(lambda _: self._off_slice.note_change())
         layer.mouse_drag_callbacks.append(self._follow)
         layer.mouse_move_callbacks.append(lambda *_: self._write())
         self.viewer.add_layer(layer)
@@ -224,6 +237,7 @@ class RulerLayer:
             layer.refresh(thumbnail=False, extent=False)
         finally:
             self._writing = False
+        self._off_slice.note_change()
         self._on_changed()
 
     @staticmethod

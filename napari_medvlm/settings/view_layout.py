@@ -35,7 +35,7 @@ class ViewLayout:
     has_crosshair
         Whether the crosshair is shown.
     reach_mm
-        How far from the slice prompts are drawn hollow with their distance; 0: not at all.
+        How far from the slice items are drawn dashed with their distance; 0: not at all.
     """
 
     layout: Layout = Layout.RIGHT

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_medvlm.layers.views.off_slice_items import OffSliceItems
 from napari_medvlm.sessions.cursor import CursorPosition, Position
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ class LinkedViews:
     ----------
     cursor
         What all views follow.
+    off_slice
+        What is drawn dashed in views whose slice it is near.
     added, removed
         Emitted with a side view that was added or is to be removed.
     reach_changed
@@ -135,6 +138,7 @@ class LinkedViews:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.cursor = CursorPosition()
+        self.off_slice = OffSliceItems()
         self._reach_mm = 0.0
         self._clicked_mm: Position | None = None
         self._prior: ViewerModel | None = None
@@ -157,7 +161,7 @@ class LinkedViews:
 
     @property
     def reach_mm(self) -> float:
-        """How far from the slice prompts are drawn hollow, in mm; 0: only those on the slice."""
+        """How far from the slice items are drawn dashed, in mm; 0: only those on the slice."""
         return self._reach_mm
 
     @reach_mm.setter
@@ -211,6 +215,7 @@ class LinkedViews:
         _linked.pop(hash(view), None)
 
     def _on_removed(self, event: Any) -> None:
+        self.off_slice.note_change()
         if not event.source:  # the list of layers
             self.cursor.clear()
             self._clicked_mm = None

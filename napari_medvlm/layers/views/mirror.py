@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-OWN_ROLES = ("points", "shapes", "scribbles", "mask", "crosshair", "off slice")
+OWN_ROLES = (
+    "points",
+    "shapes",
+    "scribbles",
+    "mask",
+    "crosshair",
+    "off slice",
+    "off slice distances",
+)
 """Roles of layers that each view has one of its own of: they are not mirrored."""
 OWN_ENDINGS = (" boxes", " callouts")
 """Endings of roles of layers that are drawn for the plane of each view."""

@@ -1,168 +1,202 @@
-"""Prompts that lie off the slice in view: hollow, with their distance to the slice."""
+"""Prompts, boxes and rulers that lie off the slice in view: dashed, with their distance to it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import FloatArray
-from napari_medvlm.data.prompts import Box, Point
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.display.insertions import Insertions
-from napari_medvlm.layers.display.screen_size import ScreenSize
 from napari_medvlm.layers.orientation import axis_across, position_in_view
-from napari_medvlm.layers.prompts.base import NEGATIVE, POSITIVE
-from napari_medvlm.layers.views.linked import linked_views
-from napari_medvlm.sessions.segment.session import SegmentationSession
+from napari_medvlm.layers.views.linked import LinkedViews
+from napari_medvlm.layers.views.off_slice_items import OffSliceItem, Outline
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Points
+    from napari.layers import Layer, Points, Vectors
 
-ROLE = "off slice"
-
-
-@dataclass(frozen=True)
-class OffSlice:
-    """A prompt that lies off the slice.
-
-    Parameters
-    ----------
-    position_mm
-        Its point on the slice that is nearest to its centre, ``(S, P, L)`` in mm.
-    distance_mm
-        How far it lies off the slice: positive towards superior, posterior or left.
-    positive
-        Whether the prompt is positive.
-    is_box
-        Whether it is a box.
-    """
-
-    position_mm: tuple[float, float, float]
-    distance_mm: float
-    positive: bool
-    is_box: bool
+DASHES_ROLE, DISTANCES_ROLE = "off slice", "off slice distances"
+WIDTH_PX, DASH_PX, GAP_PX, RING_PX = 1.5, 6.0, 4.0, 12.0
+"""Of a line, of a dash and the gap after it, and the diameter of the ring of a point."""
+MOST_DASHES = 200
+"""Dashes of one outline: at a large zoom they are longer."""
+MOST_ITEMS = 50
+"""Of more items only those nearest to the slice are drawn."""
 
 
-class OffSlicePrompts:
-    """The points and boxes of the active object within a reach of the slice, in one view.
+class OffSliceMarks:
+    """The items within the reach of the slice, dashed, in one view.
+
+    They are drawn where they are as seen across the slice, and cannot be moved: the layers are no
+    part of the session.
 
     Parameters
     ----------
     view
         The viewer or a side view.
-    session
-        Whose prompts.
+    linked
+        The views it belongs to, with their items and their reach.
     """
 
-    def __init__(self, view: ViewerModel, session: SegmentationSession) -> None:
+    def __init__(self, view: ViewerModel, linked: LinkedViews) -> None:
         self.view = view
-        self.session = session
-        self._grid = display_grid(session.volume.grid)
-        self._linked = linked_views(view)
-        self._layer: Points | None = None
-        self._drawn: tuple[OffSlice, ...] = ()
-        self._insertions = Insertions(view.layers, self.pull)
+        self._linked = linked
+        self._dashes: Vectors | None = None
+        self._distances: Points | None = None
+        self._drawn: object = ()
+        self._is_drawing = False
+        self._insertions = Insertions(view.layers, self._draw)
         for event in self._events():
-            event.connect(self.pull)
-        self._linked.reach_changed.connect(self.pull)
+            event.connect(self._draw)
+        linked.reach_changed.connect(self._draw)
+        linked.off_slice.changed.connect(self._on_changed)
+        self._draw()
 
     def close(self) -> None:
-        """Take the layer away."""
+        """Take the layers away."""
         for event in self._events():
-            event.disconnect(self.pull)
-        self._linked.reach_changed.disconnect(self.pull)
+            event.disconnect(self._draw)
+        self._linked.reach_changed.disconnect(self._draw)
+        self._linked.off_slice.changed.disconnect(self._on_changed)
         self._insertions.close()
-        if self._layer is not None and self._layer in self.view.layers:
-            self.view.layers.remove(self._layer)
-        self._layer = None
+        self._remove()
 
-    def pull(self, _: object = None) -> None:
-        """Draw the prompts as the session has them, for the slice in view."""
-        if self._insertions.is_running:
-            return
-        wanted = self.prompts()
-        is_there = self._layer is not None and self._layer in self.view.layers
-        if wanted == self._drawn and (is_there or not wanted):
-            return
-        self._drawn = wanted
-        if not wanted and not is_there:
-            return
-        active = self.view.layers.selection.active
-        layer = self._ready()
-        if self.view.layers.selection.active is not active:
-            self.view.layers.selection.active = active
-        with layer.events.set_data.blocker():  # drawn once, by the refresh below
-            self._set(layer, wanted)
-        layer.refresh(extent=False)
-
-    def _set(self, layer: Points, wanted: tuple[OffSlice, ...]) -> None:
-        """Set positions and, only where they differ, looks: napari slices again each time."""
-        from napari.utils.colormaps.standardize_color import transform_color
-
-        positions = np.array([prompt.position_mm for prompt in wanted]).reshape(-1, 3)
-        layer.data = self._grid.to_index(positions)
-        if not wanted:
-            return
-        names = [POSITIVE if prompt.positive else NEGATIVE for prompt in wanted]
-        colors = transform_color(names)
-        if not np.allclose(layer.border_color, colors, atol=1e-3):
-            layer.border_color = colors
-        symbols = ["square" if prompt.is_box else "disc" for prompt in wanted]
-        if [str(symbol) for symbol in layer.symbol] != symbols:
-            layer.symbol = symbols
-        layer.features = {
-            "distance": [f"{prompt.distance_mm:+z.1f} mm" for prompt in wanted],
-            "color": names,
-        }
-
-    def prompts(self) -> tuple[OffSlice, ...]:
-        """The prompts off the slice in view and within the reach."""
-        reach_mm, dims = self._linked.reach_mm, self.view.dims
-        live = self.session.now.objects.get(self.session.active or 0)
-        if reach_mm <= 0 or live is None or dims.ndim < 3 or dims.ndisplay == 3:
-            return ()
+    def near(self) -> list[tuple[OffSliceItem, float]]:
+        """What is off the slice in view and within the reach, with signed distances in mm."""
+        dims = self.view.dims
+        if self._linked.reach_mm <= 0 or dims.ndim < 3 or dims.ndisplay == 3:
+            return []
         axis = axis_across(self.view)
+        step_mm = float(dims.range[-3:][axis].step)
         here = position_in_view(self.view)[axis]
-        off_slice = []
-        for prompt in live.prompts.values():
-            bounds = _bounds(prompt)
-            if bounds is None:
-                continue
-            low, high = bounds[:, axis].min(), bounds[:, axis].max()
-            distance = low - here if low > here else min(high - here, 0.0)
-            if self._grid.spacing[axis] / 2 < abs(distance) <= reach_mm:
-                s, p, left = self._on_slice(bounds.mean(axis=0), axis, here)
-                off_slice.append(
-                    OffSlice((s, p, left), distance, prompt.positive, isinstance(prompt, Box))
-                )
-        return tuple(off_slice)
-
-    def _on_slice(self, center: FloatArray, axis: int, here: float) -> list[float]:
-        """A point moved onto the middle of the voxels in view, where napari draws it."""
-        center = center.copy()
-        center[axis] = here
-        index = self._grid.to_index(center)
-        index[axis] = np.round(index[axis])
-        values: list[float] = self._grid.to_world(index).tolist()
-        return values
+        near = self._linked.off_slice.near(axis, here, step_mm, self._linked.reach_mm)
+        return near[:MOST_ITEMS]
 
     def _events(self) -> tuple[Any, ...]:
         dims = self.view.dims.events
-        return dims.point, dims.order, dims.ndisplay
+        return dims.point, dims.order, dims.ndisplay, self.view.scene.camera.events.zoom
 
-    def _ready(self) -> Points:
-        if self._layer is None or self._layer not in self.view.layers:
+    def _on_changed(self, view: object) -> None:
+        if view is None or hash(view) == hash(self.view):
+            self._draw()
+
+    def _draw(self, _: object = None) -> None:
+        """Draw what is near the slice in view, if that is not drawn yet."""
+        if self._insertions.is_running or self._is_drawing:
+            return
+        self._is_drawing = True  # adding a layer ends in another call
+        try:
+            self._show(self.near())
+        finally:
+            self._is_drawing = False
+
+    def _show(self, near: list[tuple[OffSliceItem, float]]) -> None:
+        if not near:
+            if self._linked.reach_mm <= 0 or not self._linked.off_slice.has_sources:
+                self._remove()
+            elif self._drawn:
+                self._clear()
+            self._drawn = ()
+            return
+        axis, zoom = axis_across(self.view), float(self.view.scene.camera.zoom)
+        here = position_in_view(self.view)[axis]
+        wanted = (axis, here, zoom, near)
+        are_there = self._is_shown(self._dashes) and self._is_shown(self._distances)
+        if wanted == self._drawn and are_there:
+            return
+        self._drawn = wanted
+        outlines = [self._outline(item, axis, here) for item, _ in near]
+        active = self.view.layers.selection.active
+        self._show_dashes(outlines, [item.color for item, _ in near], 1 / zoom)
+        self._show_distances(outlines, near, axis)
+        if self.view.layers.selection.active is not active:
+            self.view.layers.selection.active = active
+
+    def _outline(self, item: OffSliceItem, axis: int, here: float) -> FloatArray:
+        """The vertices ``(N, 3)`` of an item in mm, moved onto the slice."""
+        vertices = item.vertices_mm(axis).copy()
+        if item.outline is Outline.RING:
+            radius = RING_PX / 2 / float(self.view.scene.camera.zoom)
+            turns = np.linspace(0, 2 * np.pi, 33)
+            across = [other for other in range(3) if other != axis]
+            vertices = np.repeat(vertices, len(turns), axis=0)
+            vertices[:, across] += radius * np.stack([np.sin(turns), np.cos(turns)], axis=-1)
+        vertices[:, axis] = here
+        return vertices
+
+    def _show_dashes(self, outlines: list[FloatArray], colors: list[str], pixel_mm: float) -> None:
+        from napari.utils.colormaps.standardize_color import transform_color
+
+        layer = self._ready_dashes()
+        dashes = [dashed(o, DASH_PX * pixel_mm, GAP_PX * pixel_mm) for o in outlines]
+        with layer.events.set_data.blocker(), layer.events.thumbnail.blocker():
+            width = WIDTH_PX * pixel_mm / float(np.min(layer.scale))
+            if layer.edge_width != width:
+                layer.edge_width = width
+            layer.data = np.concatenate(dashes) / layer.scale[-3:]
+            layer.edge_color = np.repeat(transform_color(colors), [len(d) for d in dashes], axis=0)
+        layer.refresh(extent=False, thumbnail=False)
+
+    def _show_distances(
+        self, outlines: list[FloatArray], near: list[tuple[OffSliceItem, float]], axis: int
+    ) -> None:
+        layer = self._ready_distances()
+        down, right = (other for other in range(3) if other != axis)
+        is_up = str(self.view.scene.camera.orientation2d[0]) == "up"
+        down_sign = -1.0 if is_up else 1.0
+        corners = [o[np.lexsort((o[:, right], down_sign * o[:, down]))[0]] for o in outlines]
+        with layer.events.set_data.blocker():  # drawn once, by the refresh below
+            layer.data = np.array(corners)
+            layer.features = {
+                "distance": [f"{distance:+z.1f} mm" for _, distance in near],
+                "color": [item.color for item, _ in near],
+            }
+        layer.refresh(extent=False, thumbnail=False)
+
+    def _is_shown(self, layer: Layer | None) -> bool:
+        return layer is not None and layer in self.view.layers
+
+    def _clear(self) -> None:
+        """Leave empty layers: those of vispy take long to be made again at the next slice."""
+        if self._dashes is not None:
+            self._dashes.data = np.zeros((0, 2, 3))
+        if self._distances is not None:
+            self._distances.data = np.zeros((0, 3))
+
+    def _remove(self) -> None:
+        layers = self._dashes, self._distances
+        self._dashes = self._distances = None
+        for layer in layers:
+            if layer is not None and layer in self.view.layers:
+                self.view.layers.remove(layer)
+
+    def _ready_dashes(self) -> Vectors:
+        if self._dashes is None or self._dashes not in self.view.layers:
+            from napari.layers import Vectors
+
+            # One scale for all axes, as large as the largest step, as that of the crosshair.
+            scale = max(axis_range.step for axis_range in self.view.dims.range[-3:])
+            self._dashes = Vectors(
+                ndim=3,
+                name="Off the slice",
+                scale=(scale,) * 3,
+                vector_style="line",
+                opacity=0.9,
+                blending="translucent_no_depth",
+            )
+            self._append(self._dashes, DASHES_ROLE)
+        return self._dashes
+
+    def _ready_distances(self) -> Points:
+        if self._distances is None or self._distances not in self.view.layers:
             from napari.layers import Points
 
-            self._layer = Points(
+            self._distances = Points(
                 ndim=3,
-                name="Prompts off the slice",
-                affine=self._grid.affine,
-                border_width=0.2,
+                name="Distances to the slice",
+                border_width=0,
                 face_color="transparent",
                 features={"distance": np.zeros(0, object), "color": np.zeros(0, object)},
                 text={
@@ -172,18 +206,39 @@ class OffSlicePrompts:
                     "anchor": "upper_left",
                     "translation": np.zeros(3),
                 },
-                opacity=0.8,
             )
-            self._layer.current_face_color = "transparent"
-            self._layer.metadata[KEY] = {"role": ROLE, "owner": self._layer.unique_id}
-            self._screen_size = ScreenSize(self.view, self._layer)
-            self._layer.editable = False
-            self.view.layers.append(self._layer)
-        return self._layer
+            self._distances.current_face_color = "transparent"
+            self._append(self._distances, DISTANCES_ROLE)
+            self._distances.editable = False
+        return self._distances
+
+    def _append(self, layer: Layer, role: str) -> None:
+        layer.metadata[KEY] = {"role": role, "owner": layer.unique_id}
+        self.view.layers.append(layer)
 
 
-def _bounds(prompt: Any) -> FloatArray | None:
-    """The points ``(N, 3)`` in mm that a prompt spans; `None` if it is not drawn off its slice."""
-    if isinstance(prompt, Point):
-        return np.array([prompt.position_mm], float)
-    return np.array(prompt.corners(), float) if isinstance(prompt, Box) else None
+def dashed(vertices: FloatArray, dash: float, gap: float) -> FloatArray:
+    """The dashes along a path, as vectors.
+
+    Parameters
+    ----------
+    vertices
+        ``(N, 3)``.
+    dash, gap
+        Lengths in the unit of the vertices; both are longer where the path would have more than
+        `MOST_DASHES` dashes.
+
+    Returns
+    -------
+    ``(M, 2, 3)``: the start and the direction of each dash.
+    """
+    steps = np.linalg.norm(np.diff(vertices, axis=0), axis=1)
+    at = np.concatenate([[0.0], np.cumsum(steps)])
+    period = max(dash + gap, at[-1] / MOST_DASHES)
+    starts = np.arange(0.0, max(at[-1], 1e-9), period)[:MOST_DASHES]
+    stops = np.minimum(starts + period * dash / (dash + gap), at[-1])
+    first, last = (
+        np.stack([np.interp(where, at, values) for values in vertices.T], axis=-1)
+        for where in (starts, stops)
+    )
+    return np.stack([first, last - first], axis=1)

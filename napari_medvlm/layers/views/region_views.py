@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_medvlm.layers.layer_set import LayerSet
 from napari_medvlm.layers.region_boxes import DisplayedRegion, RegionBoxes
 from napari_medvlm.layers.views.linked import linked_views
+from napari_medvlm.layers.views.off_slice_items import OffSliceItem, box_item
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -35,6 +36,7 @@ class LinkedRegionBoxes:
         self._linked = linked_views(layers.viewer)
         self._linked.added.connect(self._add)
         self._linked.removed.connect(self._remove)
+        self._linked.off_slice.add_source(self._off_slice_items)
         for side in self._linked.sides:
             self._add(side)
 
@@ -49,6 +51,10 @@ class LinkedRegionBoxes:
         self._shown = tuple(shown)
         for layers, boxes in self._views.values():
             self._draw(layers, partial(boxes.show, shown))
+        boxes_layer = self._main.get("boxes")
+        if boxes_layer is not None:
+            boxes_layer.events.visible.connect(self._on_visible)
+        self._linked.off_slice.note_change()
 
     def choose(self, *keys: int | None) -> None:
         """Draw the boxes of some regions thicker than the others."""
@@ -60,11 +66,22 @@ class LinkedRegionBoxes:
         """Stop following the views, and take the layers out of the side views."""
         self._linked.added.disconnect(self._add)
         self._linked.removed.disconnect(self._remove)
+        self._linked.off_slice.remove_source(self._off_slice_items)
         for layers, boxes in self._views.values():
             boxes.close()
             if layers is not self._main:
                 layers.clear()
         self._views.clear()
+
+    def _on_visible(self, _: Any) -> None:
+        self._linked.off_slice.note_change()
+
+    def _off_slice_items(self) -> Iterator[OffSliceItem]:
+        """The boxes of the regions, unless they are hidden."""
+        layer = self._main.get("boxes")
+        if layer is not None and layer.visible:
+            for shown in self._shown:
+                yield box_item(shown.region.box, shown.color)
 
     def _add(self, side: Any) -> None:
         layers = LayerSet(side, self._main.volume, self._main.kind)

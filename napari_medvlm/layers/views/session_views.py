@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.layers.display.redraw_pace import pace
 from napari_medvlm.layers.mask_layer import MaskLayer
-from napari_medvlm.layers.prompts.base import PromptLayer
+from napari_medvlm.layers.prompts.base import NEGATIVE, POSITIVE, PromptLayer
 from napari_medvlm.layers.prompts.points import PointsLayer
 from napari_medvlm.layers.prompts.scribbles import ScribblesLayer
 from napari_medvlm.layers.prompts.shapes import ShapesLayer
 from napari_medvlm.layers.session_layers import SessionLayers
 from napari_medvlm.layers.views.linked import linked_views
-from napari_medvlm.layers.views.off_slice import OffSlicePrompts
+from napari_medvlm.layers.views.off_slice_items import OffSliceItem, item_of
 from napari_medvlm.layers.views.side_updates import SideUpdates
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
@@ -51,7 +51,6 @@ class LinkedSessionLayers:
         self.session = session
         self._on_error = on_error
         self._main = SessionLayers(viewer, session, on_error, on_removed)
-        self._off_slice = {hash(viewer): OffSlicePrompts(viewer, session)}
         self._sides: dict[int, SessionLayers] = {}
         self._updates = SideUpdates(self._update_side)
         self._used: tuple[str | None, str] | None = None
@@ -61,6 +60,7 @@ class LinkedSessionLayers:
         self._linked = linked_views(viewer)
         self._linked.added.connect(self._add)
         self._linked.removed.connect(self._remove)
+        self._linked.off_slice.add_source(self._off_slice_items)
         for side in self._linked.sides:
             self._add(side)
 
@@ -107,7 +107,7 @@ class LinkedSessionLayers:
         self._pull_others()
 
     def _pull_others(self) -> None:
-        self._off_slice[hash(self._main.viewer)].pull()
+        self._linked.off_slice.note_change(self._main.viewer)
         self._watch_mask()
         self._updates.request(PENDING_MS if self.session.pending else 0)
 
@@ -117,7 +117,7 @@ class LinkedSessionLayers:
         if redrawn:
             layers.redraw()
         layers.pull()
-        self._off_slice[key].pull()
+        self._linked.off_slice.note_change(layers.viewer)
 
     def set_polarity(self, positive: bool) -> None:
         """Choose whether the next prompts say *this* or *not this*."""
@@ -155,13 +155,20 @@ class LinkedSessionLayers:
         for side in list(self._linked.sides):
             self._remove(side)
         self._updates.close()
-        for off_slice in self._off_slice.values():
-            off_slice.close()
+        self._linked.off_slice.remove_source(self._off_slice_items)
         self._main.close()
 
     def removed(self, layer: Layer) -> None:
         """The person took a layer away from the viewer: its prompts go too."""
         self._main.removed(layer)
+
+    def _off_slice_items(self) -> Iterator[OffSliceItem]:
+        """The prompts of the active object."""
+        live = self.session.now.objects.get(self.session.active or 0)
+        for prompt in () if live is None else live.prompts.values():
+            item = item_of(prompt, POSITIVE if prompt.positive else NEGATIVE)
+            if item is not None:
+                yield item
 
     def _all(self) -> list[SessionLayers]:
         return [self._main, *self._sides.values()]
@@ -169,14 +176,12 @@ class LinkedSessionLayers:
     def _add(self, side: Any) -> None:
         layers = SessionLayers(side, self.session, self._on_error, lambda _: None)
         self._sides[hash(side)] = layers
-        self._off_slice[hash(side)] = OffSlicePrompts(side, self.session)
         self._updates.add(side)
         layers.set_polarity(self._positive)
         layers.shapes.depth_mm = self._main.shapes.depth_mm
         for object_id in self._hidden:
             layers.mask.show_object(object_id, False)
         layers.pull()
-        self._off_slice[hash(side)].pull()
         self._watch_mask()
         self._on_mask_setting()
         self._use_in(layers)
@@ -185,7 +190,6 @@ class LinkedSessionLayers:
         layers = self._sides.pop(hash(side), None)
         if layers is not None:
             self._updates.remove(side)
-            self._off_slice.pop(hash(side)).close()
             layers.close()
             layers.mask.remove()
 

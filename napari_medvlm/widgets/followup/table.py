@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from napari_medvlm.sessions.followup.followed import FollowedLesion
@@ -17,21 +17,25 @@ HEAD = (
     "State",
     "Change",
     "mL",
-    "Long, mm",
-    "Perp., mm",
-    "Doubling",
+    "Long",
+    "Perp.",
+    "Days",
     "Node",
 )
 TIPS = {
     CHANGE: "Change of the volume in per cent; ~ marks one that is not reliable.",
-    VOLUME: "Volume in the prior and the current image.",
-    LONGEST: "Longest diameter in an axial slice, prior and current.",
-    PERPENDICULAR: "Longest diameter at a right angle to it, prior and current.",
+    VOLUME: "Volume in millilitres in the prior and the current image.",
+    LONGEST: "Longest diameter in mm in an axial slice, prior and current.",
+    PERPENDICULAR: "Longest diameter in mm at a right angle to it, prior and current.",
     DOUBLING: "Days in which the volume doubled; needs the dates.",
     NODE: "A lymph node: its short axis counts.",
 }
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 DELETE = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
+NARROWEST_PX, NAME_PX = 36, 56
+"""The least width of a column, and of the names: they take what is left, and are elided."""
+WIDE_ONLY = (DOUBLING, PERPENDICULAR)
+"""Columns that are hidden in a narrow dock, the first one first; tooltips have their values."""
 VALUE_ROLE = Qt.ItemDataRole.UserRole
 
 
@@ -57,13 +61,16 @@ class LesionTable(QTreeWidget):
         super().__init__()
         self.setHeaderLabels(list(HEAD))
         self.setRootIsDecorated(False)
-        self.setUniformRowHeights(True)
+        self.setIndentation(0)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names often differ at their end
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setToolTip("Click a row to go to the lesion. Enter accepts its point, Delete: gone.")
         for column, tip in TIPS.items():
             self.headerItem().setToolTip(column, tip)
         self.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.header().setStretchLastSection(False)
+        self.header().setMinimumSectionSize(NARROWEST_PX)
+        self.header().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         self.itemPressed.connect(self._on_pressed)
         self.currentItemChanged.connect(self._on_pressed)
         self.itemChanged.connect(lambda _, column: column == NODE and self.nodes_changed.emit())
@@ -104,10 +111,26 @@ class LesionTable(QTreeWidget):
             for row in range(self.topLevelItemCount()):
                 item = self.topLevelItem(row)
                 item.setSelected(bool(item.data(NAME, VALUE_ROLE) in selected))
+        self._fit_columns()
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Eight rows."""
         return QSize(320, 220)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  # Qt's name
+        """Show the columns that there is room for."""
+        super().resizeEvent(event)
+        self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        widths = {
+            column: max(self.sizeHintForColumn(column), self.header().sectionSizeHint(column))
+            for column in range(NAME + 1, len(HEAD))
+        }
+        room = self.viewport().width() - NAME_PX - sum(widths.values())
+        for column in WIDE_ONLY:
+            self.setColumnHidden(column, room < 0)
+            room += widths[column] if room < 0 else 0
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  # Qt's name
         """Enter accepts, Delete marks as gone."""
@@ -150,16 +173,21 @@ def _item(lesion: FollowedLesion, open_state: str) -> QTreeWidgetItem:
         font = item.font(NAME)
         font.setBold(True)
         item.setFont(NAME, font)
+    perpendicular = texts[PERPENDICULAR].replace("\n", " ")
     notes = [
+        f"Perpendicular: {perpendicular} mm.",
+        *([f"Doubling: {days} days."] if days else []),
         *(["Counts in the sum of diameters."] if lesion.is_target else []),
         *lesion.notes,
         *doubt,
     ]
     for column in range(len(HEAD)):
-        item.setToolTip(column, plain("\n".join(notes)))
+        own = [lesion.name] if column == NAME else []
+        item.setToolTip(column, plain("\n".join([*own, *notes])))
     return item
 
 
 def _pair(prior: float, current: float, is_measured: bool, digits: int) -> str:
+    """The values of both studies, one below the other: a dock is narrow."""
     before = f"{prior:.{digits}f}" if prior else "0"
-    return f"{before} → {current:.{digits}f}" if is_measured else before
+    return f"{before}\n→ {current:.{digits}f}" if is_measured else before

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QDockWidget, QSplitter, QVBoxLayout, QWidget
 from napari_medvlm.layers.orientation import Plane, axis_across
 from napari_medvlm.layers.views.crosshair import Crosshair
 from napari_medvlm.layers.views.linked import linked_views
+from napari_medvlm.layers.views.off_slice import OffSliceMarks
 from napari_medvlm.layers.views.per_view import PerView
 from napari_medvlm.layers.views.view_labels import ViewLabels
 from napari_medvlm.settings.view_layout import (
@@ -61,6 +62,8 @@ class ViewsDock(QWidget):
         self._linked = linked_views(napari_viewer)
         self._crosshairs: PerView[Crosshair] | None = None
         self._labels = PerView(self._linked, ViewLabels)
+        linked = self._linked
+        self._off_slice = PerView(linked, lambda view: OffSliceMarks(view, linked))
         self.toolbar = ViewsToolbar()
         self.splitter = QSplitter()
         self.splitter.setChildrenCollapsible(False)
@@ -120,6 +123,7 @@ class ViewsDock(QWidget):
         """Close all side views, and take the crosshair away."""
         self._show_crosshair(False)
         self._linked.reach_mm = 0.0
+        self._off_slice.close()
         self._labels.close()
         self.viewer.dims.events.order.disconnect(self._on_plane)
         self.viewer.dims.events.ndisplay.disconnect(self._on_plane)

@@ -43,7 +43,8 @@ class ViewsToolbar(QWidget):
         self.reach.setFixedWidth(64)
         self.reach.setKeyboardTracking(False)
         self.reach.setToolTip(
-            "Prompts this far from the slice are drawn hollow, with their distance to it."
+            "Prompts, boxes and rulers up to this far from the slice are drawn dashed, with their "
+            "distance to it."
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

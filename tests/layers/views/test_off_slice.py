@@ -13,8 +13,10 @@ from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.orientation import Plane, go_to, show_plane
 from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.layers.region_layers import RegionLayers
+from napari_medvlm.layers.ruler_layer import RulerLayer
 from napari_medvlm.layers.views.linked import linked_views
-from napari_medvlm.layers.views.off_slice import OffSlicePrompts
+from napari_medvlm.layers.views.off_slice import OffSliceMarks, dashed
+from napari_medvlm.layers.views.off_slice_items import item_of
 from napari_medvlm.layers.views.per_view import PerView
 from napari_medvlm.layers.views.session_views import LinkedSessionLayers
 from napari_medvlm.layers.views.side_view import SideView
@@ -39,26 +41,87 @@ def opened():
         yield viewer, session
 
 
-def test_points_and_boxes_within_the_reach_are_drawn_with_signed_distances(opened):
+def test_points_and_boxes_within_the_reach_are_dashed_with_signed_distances(opened):
     viewer, session = opened
-    off_slice = OffSlicePrompts(viewer, session)
+    linked = linked_views(viewer)
+    layers = LinkedSessionLayers(viewer, session, lambda _: None, lambda _: None)
+    marks = OffSliceMarks(viewer, linked)
     session.add(nmv.Point(position_mm=(9, 6, 5)))
     session.add(nmv.Point(position_mm=(18, 6, 8), positive=False))
     session.add(nmv.Box.at_index(session.volume.grid, (6, 2, 2), (8, 5, 6)))
+    layers.pull()
     go_to(viewer, (12, 6, 5))
-    assert off_slice.prompts() == ()  # the reach is 0
-    linked_views(viewer).reach_mm = 7
+    records = len(session.ledger.records)
+    assert not marks.near()  # the reach is 0
+    assert "Off the slice" not in viewer.layers
+    linked.reach_mm = 7
     # the box spans the voxels 6 and 7, thus 16.5 to 22.5 mm
-    assert [p.distance_mm for p in off_slice.prompts()] == [-3, 6, 4.5]
-    assert [p.is_box for p in off_slice.prompts()] == [False, False, True]
-    (layer,) = [x for x in viewer.layers if x.name == "Prompts off the slice"]
-    assert list(layer.features["distance"]) == ["-3.0 mm", "+6.0 mm", "+4.5 mm"]
-    assert layer.data[:, 0].tolist() == [4, 4, 4]  # on the slice at 12 mm
-    assert (layer.face_color[:, 3] == 0).all()
-    go_to(viewer, (9, 6, 5))
-    assert [p.distance_mm for p in off_slice.prompts()] == []  # 9 mm and 7.5 mm are too far
-    off_slice.close()
-    assert [x.name for x in viewer.layers] == [session.volume.name]
+    assert [distance for _, distance in marks.near()] == [-3, 4.5, 6]
+    labels, dashes = viewer.layers["Distances to the slice"], viewer.layers["Off the slice"]
+    assert list(labels.features["distance"]) == ["-3.0 mm", "+4.5 mm", "+6.0 mm"]
+    assert labels.data[1].tolist() == [12, 2.25, 1.5]  # the corner of the box that is up and left
+    starts, directions = np.moveaxis(dashes.data * dashes.scale, 1, 0)
+    assert (starts[:, 0] == 12).all()
+    assert not directions[:, 0].any()
+    positive = dashes.edge_color[:, 1] > 0.8
+    box = np.concatenate([starts, starts + directions])
+    assert box[:, 1:].min(axis=0) == pytest.approx([2.25, 1.5])
+    np.testing.assert_allclose(box[:, 1:].max(axis=0), [6.75, 8.5], atol=0.6)
+    drawn_mm = np.linalg.norm(directions[positive], axis=1).sum()
+    assert 0.5 < drawn_mm / (2 * (4.5 + 4) + np.pi * 12 / viewer.scene.camera.zoom) < 0.7
+    go_to(viewer, (15, 6, 5))  # next to the box
+    assert [distance for _, distance in marks.near()] == [1.5, 3, -6]
+    go_to(viewer, (18, 6, 5))
+    assert not marks.near()  # in the box, on a point, and 9 mm from the other
+    assert not len(dashes.data)
+    go_to(viewer, (27, 6, 5))
+    assert [distance for _, distance in marks.near()] == [-4.5]
+    assert len(session.ledger.records) == records
+    linked.reach_mm = 0
+    assert "Off the slice" not in viewer.layers
+    marks.close()
+    layers.close()
+
+
+def test_rulers_and_boxes_of_answers_are_dashed_off_their_slice_in_every_view(opened):
+    viewer, session = opened
+    side = SideView(viewer, Plane.CORONAL)
+    linked = linked_views(viewer)
+    linked.reach_mm = 10
+    marks = PerView(linked, lambda view: OffSliceMarks(view, linked))
+    rulers = RulerLayer(viewer, session.volume, lambda: None)
+    rulers.add("Distance 1", [(9, 6, 5), (9, 6, 15)])
+    regions = RegionLayers(viewer, session.volume, "Found", lambda _: None)
+    box = nmv.Box.at_index(session.volume.grid, (3, 4, 5), (5, 9, 12))
+    regions.show([DisplayedRegion(0, Region("a box", box), "#0000ff", "embedded")])
+    go_to(viewer, (15, 9, 8))
+    in_viewer, in_side = ([round(d, 2) for _, d in mark.near()] for mark in marks)
+    assert in_viewer == [-1.5, -6]  # the box ends at 13.5 mm
+    assert in_side == [-3]  # the box spans 5.25 to 12.75 mm
+    labels = side.model.layers["Distances to the slice"]
+    assert list(labels.features["color"]) == ["#ff8c1a"]
+    regions.layer("boxes").visible = False
+    rulers.ready().visible = False
+    assert [mark.near() for mark in marks] == [[], []]
+    rulers.ready().visible = True
+    assert [len(mark.near()) for mark in marks] == [1, 1]
+    regions.close()
+    rulers.close()
+    marks.close()
+    assert [x.name for x in side.model.layers] == [session.volume.name]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_dashes_follow_every_kind_of_prompt_and_are_limited(axis):
+    line = nmv.Line(ends_mm=((0, 0, 0), (10, 20, 30)))
+    lasso = nmv.Lasso(vertices_mm=((0, 0, 0), (0, 10, 0), (0, 10, 10)))
+    scribble = nmv.Scribble(points_mm=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+    for prompt in (line, lasso, scribble, nmv.Point(position_mm=(1, 2, 3))):
+        vertices = item_of(prompt, "#ffffff").vertices_mm(axis)
+        assert len(dashed(vertices, 1e-6, 1e-6)) <= 200
+    ends = dashed(np.array([(0.0, 0, 0), (0, 0, 10)]), 2, 1)
+    assert ends[:, 0, 2].tolist() == [0, 3, 6, 9]
+    assert ends[:, 1, 2].tolist() == [2, 2, 2, 1]
 
 
 def test_points_of_single_view_are_drawn_in_all_and_their_layers_go_with_the_session(opened):

@@ -127,7 +127,7 @@ def test_accepted_points_are_segmented_measured_and_undone_with_the_session(prop
     (grown,) = [row for row in proposed.result.lesions if row.name == "b"]
     truth = ball((0, 0, 0), 5), ball(CENTERS["b"], 5)
     assert grown.current.volume_ml == pytest.approx(truth[1].sum() / 1000, rel=0.1)
-    assert column(proposed, VOLUME)["b"].startswith(f"{LESIONS[LESIONS == 2].size / 1000:.2f} → ")
+    assert column(proposed, VOLUME)["b"].startswith(f"{LESIONS[LESIONS == 2].size / 1000:.2f}\n→ ")
     assert column(proposed, LONGEST)["c"].endswith("→ 0.0")
     assert proposed._points.layer is None or not len(proposed._points.layer.data)
     session.undo()
