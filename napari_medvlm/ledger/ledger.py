@@ -38,6 +38,7 @@ from napari_medvlm.ledger.region_records import (
 from napari_medvlm.ledger.repair import repaired
 from napari_medvlm.ledger.serialization import json_of
 from napari_medvlm.ledger.state import LedgerState, LiveObject
+from napari_medvlm.ledger.steps import Steps
 
 STORED_EVERY = 64
 """Entries from one stored state to the next; states between are computed from the entries."""
@@ -74,6 +75,7 @@ class Ledger:
         self._states: dict[int, LedgerState] = {0: self._now}
         self._block: tuple[int, list[LedgerState]] = (0, [self._now])
         self._predicted: dict[int, dict[int, Predicted]] = {}  # by object and serial
+        self._steps = Steps()
         self._last_serial = 0
         self._last_prompt_id = 0
         try:
@@ -166,9 +168,7 @@ class Ledger:
 
     def steps(self, live: LiveObject) -> tuple[int, ...]:
         """How many prompts there were at each prediction that led to this object's next mask."""
-        predicted = self._predicted.get(live.info.id, {})
-        seen = [n for serial, n in live.appended if serial in predicted] if predicted else ()
-        return tuple(sorted({*seen, len(live.current())}))
+        return self._steps.of(live, self._predicted.get(live.info.id, {}))
 
     def append(self, *events: Event) -> Entry:
         """Add an entry after the live ones; undone entries can no longer be redone."""
@@ -301,6 +301,7 @@ class Ledger:
                 self._cursor, self._now = record.to, self._state(record.to)
             case Predicted():
                 self._predicted.setdefault(record.object_id, {})[record.serial] = record
+                self._steps.predicted(record.object_id, record.serial)
             case _:  # other records change no object
                 pass
         self._records.append(record)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.ledger.conversation_records import ConversationRecord
@@ -35,6 +36,11 @@ class Overlap(StrEnum):
     """It belongs to both; the one changed last is drawn on top."""
 
 
+def _hex_color(color: str) -> str:
+    """The colour, or grey for what is no colour: it goes to napari, Qt and DICOM as it is."""
+    return color if re.fullmatch("#[0-9a-fA-F]{6}", color) else "#808080"
+
+
 class ObjectInfo(Value):
     """An object: its label value, name, colour (``#rrggbb``) and lock.
 
@@ -46,7 +52,7 @@ class ObjectInfo(Value):
 
     id: Annotated[int, Field(ge=1, lt=2**31)]
     name: str
-    color: str
+    color: Annotated[str, AfterValidator(_hex_color)]
     locked: bool = False
     tracking_uid: str = ""
 

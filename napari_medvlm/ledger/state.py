@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import compress
+from operator import is_not
 from typing import cast
 
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.prompts import InitialMask, Prompt
+from napari_medvlm.ledger.append_map import AppendMap
 from napari_medvlm.ledger.pairing_records import PairingChosen
 from napari_medvlm.ledger.records import (
     Entry,
@@ -62,23 +65,23 @@ class LiveObject:
     edits
         All edits of its mask by hand, oldest first.
     appended
-        ``(serial, number of prompts)`` after each entry since which prompts were only appended.
+        The number of prompts after each entry since which prompts were only appended, by serial.
+    count
+        How many of the prompts count: those from the last initial mask on.
     """
 
     info: ObjectInfo
     added: tuple[int, datetime]
-    prompts: Mapping[int, Prompt] = field(default_factory=dict)
+    prompts: AppendMap[Prompt] = field(default_factory=AppendMap)
     changed: int = 0
     prompted: int = 0
     edits: tuple[LiveEdit, ...] = ()
-    appended: tuple[tuple[int, int], ...] = ()
+    appended: AppendMap[int] = field(default_factory=AppendMap)
+    count: int = 0
 
     def current(self) -> tuple[Prompt, ...]:
         """The prompts that count: from the last initial mask on."""
-        prompts = tuple(self.prompts.values())
-        if self.appended:  # their number is known: prompts are added often
-            return prompts[len(prompts) - self.appended[-1][1] :]
-        return _since_initial(prompts)
+        return self.prompts.values_from(len(self.prompts) - self.count)
 
     def current_edits(self) -> tuple[LiveEdit, ...]:
         """The edits by hand that count: those of the last initial mask, oldest first."""
@@ -88,9 +91,7 @@ class LiveObject:
     @property
     def start(self) -> int | None:
         """Id of the last initial mask among the prompts; None if there is none."""
-        starts = (
-            i for i in reversed(tuple(self.prompts)) if isinstance(self.prompts[i], InitialMask)
-        )
+        starts = (i for i in reversed(self.prompts) if isinstance(self.prompts[i], InitialMask))
         return next(starts, None)
 
 
@@ -115,6 +116,11 @@ class LedgerState:
         for event in entry.events:
             state = _apply(state, event, entry)
         return state
+
+
+def changed_ids(before: Mapping[int, LiveObject], after: Mapping[int, LiveObject]) -> Sequence[int]:
+    """Ids of the objects that are new or not the same as before, in order."""
+    return list(compress(after, map(is_not, after.values(), map(before.get, after))))
 
 
 def _apply(state: LedgerState, event: Event, entry: Entry) -> LedgerState:
@@ -150,25 +156,39 @@ def _with_choice(state: LedgerState, event: OverlapChosen | PairingChosen) -> Le
 
 def _prompted(owner: LiveObject, event: PromptAdded, serial: int) -> LiveObject:
     """The object after a prompt was added."""
-    prompts = {**owner.prompts, event.prompt_id: event.prompt}
-    grown = replace(owner, prompts=prompts, changed=serial, prompted=serial)
-    if isinstance(event.prompt, InitialMask):
-        return replace(grown, appended=((serial, 1),))
-    count = owner.appended[-1][1] if owner.appended else 0
-    return replace(grown, appended=(*owner.appended, (serial, count + 1)))
+    if event.prompt_id in owner.prompts:  # of a file that was edited: the later prompt counts
+        changed = PromptChanged(prompt_id=event.prompt_id, prompt=event.prompt)
+        return _with_other_prompts(owner, changed, serial)
+    is_start = isinstance(event.prompt, InitialMask)
+    count = 1 if is_start else owner.count + 1
+    return replace(
+        owner,
+        prompts=owner.prompts.appended(event.prompt_id, event.prompt),
+        changed=serial,
+        prompted=serial,
+        appended=AppendMap({serial: 1}) if is_start else owner.appended.appended(serial, count),
+        count=count,
+    )
 
 
 def _with_other_prompts(
     owner: LiveObject, event: PromptChanged | PromptRemoved, serial: int
 ) -> LiveObject:
     """The object after a prompt was changed or removed."""
-    prompts = dict(owner.prompts)
+    prompts = dict(owner.prompts.items())
     if isinstance(event, PromptChanged):
         prompts[event.prompt_id] = event.prompt
     else:
         del prompts[event.prompt_id]
-    changed = replace(owner, prompts=prompts, changed=serial, prompted=serial)
-    return replace(changed, appended=((serial, len(_since_initial(tuple(prompts.values())))),))
+    count = len(_since_initial(tuple(prompts.values())))
+    return replace(
+        owner,
+        prompts=AppendMap(prompts),
+        changed=serial,
+        prompted=serial,
+        appended=AppendMap({serial: count}),
+        count=count,
+    )
 
 
 def _since_initial(prompts: tuple[Prompt, ...]) -> tuple[Prompt, ...]:

@@ -271,3 +271,12 @@ def test_the_states_of_many_prompts_share_memory():
     ledger = ledger_with([point(1, 1, 1)] * 1000)
     held = {id(state) for state in (*ledger._states.values(), *ledger._block[1])}
     assert len(held) <= 1001 // STORED_EVERY + STORED_EVERY + 1
+
+
+def test_an_object_whose_colour_is_none_is_grey(tmp_path):
+    ledger = ledger_with([point(1, 1, 1)])
+    path = tmp_path / "session.json"
+    ledger.save(path)
+    color = ledger.now.objects[1].info.color
+    path.write_text(path.read_text("utf-8").replace(color, "<img src=//host/share>"), "utf-8")
+    assert Ledger.load(path).now.objects[1].info.color == "#808080"

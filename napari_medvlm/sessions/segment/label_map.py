@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.mask import Mask, bounding_box
 from napari_medvlm.data.prompts import Prompt
 from napari_medvlm.ledger.records import Overlap
-from napari_medvlm.ledger.state import LedgerState, LiveObject
+from napari_medvlm.ledger.state import LedgerState, LiveObject, changed_ids
 from napari_medvlm.sessions.segment.drawing_order import Box, DrawingOrder, MaskBoxes, Rank
 from napari_medvlm.sessions.segment.mask_edits import edited
 from napari_medvlm.sessions.segment.mask_store import Key
@@ -83,7 +83,7 @@ class LabelMap:
             Ids of the objects of which masks were computed since the last update.
         """
         before, self._objects = self._objects, moment.objects
-        changed = [i for i, live in moment.objects.items() if before.get(i) is not live]
+        changed = changed_ids(before, moment.objects)
         redrawn = [self._hide(i) for i in before.keys() - moment.objects.keys()]
         redrawn += [self._shown[i].mask.slices for i in self._moved(moment, changed)]
         for object_id in changed:
@@ -128,17 +128,21 @@ class LabelMap:
 
     def unanswered(self, moment: LedgerState) -> frozenset[int]:
         """Ids of the prompts that the masks shown do not yet follow."""
-        return frozenset(
-            prompt_id
-            for live in moment.objects.values()
-            if (answered := self._answered(live)) is not live.prompts
-            for prompt_id, prompt in live.prompts.items()
-            if answered.get(prompt_id) is not prompt
-        )
+        shown = self._shown
+        waiting = [
+            live
+            for i, live in moment.objects.items()
+            if i not in shown or shown[i].prompts is not live.prompts
+        ]
+        return frozenset(prompt_id for live in waiting for prompt_id in self._waiting(live))
 
-    def _answered(self, live: LiveObject) -> Mapping[int, Prompt]:
+    def _waiting(self, live: LiveObject) -> Iterable[int]:
         shown = self._shown.get(live.info.id)
-        return {} if shown is None else shown.prompts
+        if shown is None:
+            return live.prompts
+        if live.prompts.extends(shown.prompts):  # prompts were added: the others are the same
+            return (i for i, _ in live.prompts.items_from(len(shown.prompts)))
+        return (i for i, p in live.prompts.items() if shown.prompts.get(i) is not p)
 
     def _show(self, live: LiveObject, known: Callable[[LiveObject], Mask | None]) -> list[Box]:
         """Take the object's mask if it is new; the boxes that must be redrawn."""

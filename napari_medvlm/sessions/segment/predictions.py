@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,11 +11,11 @@ from napari_medvlm.backends.base import ObjectPrompts
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.mask import Mask
-from napari_medvlm.data.prompts import InitialMask
+from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
-from napari_medvlm.ledger.state import LiveObject
+from napari_medvlm.ledger.state import LiveObject, changed_ids
 from napari_medvlm.sessions.segment.mask_edits import edited
 from napari_medvlm.sessions.segment.mask_store import Key, MaskStore
 from napari_medvlm.settings.allowed_hosts import without_login
@@ -112,9 +112,9 @@ class Predictions:
         self.waits_for_locked = False
         if self._discards != self._masks.discards:
             self._complete.clear()
-        for object_id, live in self._ledger.now.objects.items():
-            if self._complete.get(object_id) is live:
-                continue
+        objects = self._ledger.now.objects
+        for object_id in changed_ids(self._complete, objects):
+            live = objects[object_id]
             if key_of(live) not in self._masks:
                 self._resolve(live, choice, recompute, requests)
             if key_of(live) in self._masks:
@@ -128,16 +128,18 @@ class Predictions:
         self._store(key, reply.mask)
         self._edited.discard_object(key[0])
         self._built.pop(key, None)
-        return Predicted(
+        predicted = Predicted(
             object_id=key[0],
             serial=key[1],
             backend=request.backend,
             model=request.model,
-            steps=request.prompts.steps,
+            steps=(),
             digest=reply.mask.digest,
             voxels=reply.mask.voxels,
             seconds=round(reply.seconds, 4),
         )
+        steps = request.prompts.steps  # one for each prompt: not validated at each of them
+        return predicted.model_copy(update={"steps": steps})
 
     def _store(self, key: Key, mask: Mask) -> None:
         self._masks[key] = mask
@@ -184,20 +186,22 @@ class Predictions:
             self.waits_for_locked = True
             return None
         excluded = _union(known, self._volume.shape)
+        prompts = live.current()
         try:
-            mask = _without_backend(live, excluded, self._volume)
+            mask = _without_backend(prompts, excluded, self._volume)
         except InvalidPrompt as error:
             self.problems.append(error)
             mask = Mask.empty(self._volume.shape)
         if mask is not None:
             self._store(key, mask)
         elif key not in self._abandoned:
-            requests[key] = self._request(live, excluded, choice, forced=key == recompute)
+            given = ObjectPrompts(prompts, (), excluded, live.info.phrases)
+            requests[key] = self._request(live, given, choice, forced=key == recompute)
             self._built[key] = choice, requests[key]
         return mask
 
     def _request(
-        self, live: LiveObject, excluded: Mask | None, choice: Choice, forced: bool
+        self, live: LiveObject, prompts: ObjectPrompts, choice: Choice, forced: bool
     ) -> SegmentRequest:
         prediction = None if forced else self._ledger.prediction_of(live)
         steps = self._ledger.steps(live) if prediction is None else prediction.steps
@@ -206,7 +210,7 @@ class Predictions:
             model=choice.model if prediction is None else prediction.model,
             device=choice.device,
             volume=self._volume,
-            prompts=ObjectPrompts(live.current(), steps, excluded, live.info.phrases),
+            prompts=replace(prompts, steps=steps),
         )
 
 
@@ -228,9 +232,10 @@ def _union(masks: Sequence[Mask], shape: Index) -> Mask | None:
     return Mask(crop, (z, y, x), shape)
 
 
-def _without_backend(live: LiveObject, excluded: Mask | None, volume: Volume) -> Mask | None:
+def _without_backend(
+    prompts: tuple[Prompt, ...], excluded: Mask | None, volume: Volume
+) -> Mask | None:
     """The mask, where it follows from the prompts alone."""
-    prompts = live.current()
     if not any(prompt.positive for prompt in prompts):
         return Mask.empty(volume.shape)
     match prompts:

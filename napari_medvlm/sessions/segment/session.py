@@ -15,6 +15,7 @@ from napari_medvlm.data.prompts import Prompt, check_prompt, require_prompt
 from napari_medvlm.data.volume import Volume, require_contrast
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Event, Overlap, Record
+from napari_medvlm.ledger.state import changed_ids
 from napari_medvlm.sessions.closeable import Closeable
 from napari_medvlm.sessions.earlier import check_image
 from napari_medvlm.sessions.request_sender import new_runner
@@ -294,7 +295,7 @@ class SegmentationSession(MaskSession, Closeable):
         def change_and_follow(ledger: Ledger) -> Record | None:
             record = change(ledger)
             after = ledger.now.objects
-            touched = [i for i, live in after.items() if before.get(i) is not live]
+            touched = changed_ids(before, after)
             if self.active not in touched:
                 self.active = touched[-1] if touched else self.active
             if self.active not in after:

@@ -1,5 +1,6 @@
 """What a session does for a prompt or an object is done once, however many there are."""
 
+import sys
 from collections import Counter
 
 import numpy as np
@@ -72,3 +73,32 @@ def test_a_prompt_measures_its_own_object_only(many, foreign, requests, monkeypa
         session._engine._measuring.submit(print).result(120)
         assert session.last_measurement(OBJECTS + 1).voxels == 1
     assert set(asked) == {OBJECTS + 1}
+
+
+def test_a_prompt_costs_the_same_after_many_prompts(foreign, requests):
+    """Lines of Python outside the backend: a number that no other work on the computer changes."""
+    lines = {}
+    for count in (10, 1000):
+        ledger = Ledger.of(VOLUME)
+        ledger.append(ObjectAdded(object=ObjectInfo(id=1, name="object", color="#ffffff")))
+        for number in range(count):
+            point = Point.at_index(VOLUME, (3, number // 40, number % 40))
+            ledger.append(PromptAdded(object_id=1, prompt_id=number + 1, prompt=point))
+        with SegmentationSession(VOLUME, foreign, "inline", ledger=ledger) as session:
+            session.wait()
+            session.add(Point.at_index(VOLUME, (0, 0, 0)))  # what is done once
+            executed = Counter()
+
+            def trace(frame, event, argument, executed=executed):
+                executed["backends" in frame.f_code.co_filename, event] += 1
+                return trace
+
+            before = sys.gettrace()
+            sys.settrace(trace)
+            try:
+                session.add(Point.at_index(VOLUME, (0, 0, 1)))
+                session.pending_prompts()
+            finally:
+                sys.settrace(before)
+        lines[count] = executed[False, "line"]
+    assert lines[1000] < 1.3 * lines[10]
