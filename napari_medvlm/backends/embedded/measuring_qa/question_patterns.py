@@ -51,6 +51,7 @@ PARTS = {
     "SEGMENTED": r"(?:objects?|structures?|segmentations?|masks?|labels?)",
     "INSIDE": r"(?:in|inside(?: of)?|within|(?:covered|occupied|taken up|filled|made up)"
     r" (?:by|of)|composed of|made of)",
+    "LYINGIN": r"(?:in|inside(?: of)?|within)",
     "PLANE": r"(?:(?P<plane>axial|transverse|transaxial|coronal|sagittal) )?",
     "MIDLINE": r"(?:midline|mid-line|median plane|mid-?sagittal plane|interhemispheric fissure)",
     "RELATIVE": r"(?P<relation>above|below|beneath|underneath|behind|in front of|(?:superior"
@@ -59,9 +60,10 @@ PARTS = {
     "SHOWING": r"(?:in|on|at|through) (?:which|what) "
     r"(?:(?P<plane>axial|transverse|transaxial|coronal|sagittal) )?slices?",
     "BEST": r"(?:best |most clearly |clearly |well )?",
-    "ACROSS": r"(?:from (?:left to right|right to left|side to side)|across|transversely)",
-    "FRONTBACK": r"(?:from (?:front to back|back to front)|antero-?posteriorly)",
-    "UPDOWN": r"(?:from (?:top to bottom|bottom to top|head to foot)|vertically|cranio-?caudally)",
+    "ACROSS": r"(?:(?:from )?(?:left to right|right to left|side to side)|across|transversely)",
+    "FRONTBACK": r"(?:(?:from )?(?:front to back|back to front)|antero-?posteriorly)",
+    "UPDOWN": r"(?:(?:from )?(?:top to bottom|bottom to top|head to foot)|vertically"
+    r"|cranio-?caudally)",
     "EXTENDS": r"(?:measure|extend|span|stretch|reach)",
     "HOWLONG": r"how (?:long|far|large|big|much|wide|broad|deep|tall|high|thick)",
     "FLUID": r"(?:csf|cerebrospinal fluid|spinal fluid|liquor|fluid)",
@@ -212,7 +214,7 @@ DISTANCE  (?:what is )?(?:the )?distance (?:from|between|of) (?:both|(?:the )?tw
 DISTANCE  (?:what is )?(?:the )?distance (?:from|between|of) A (?:and|to|from) B
 DISTANCE  how many MM (?:lie |are (?:there )?)between A and B
 OVERLAP   (?:what|which (?:SEGMENTED|organs?)) (?:does|do) A (?:overlap|touch|cover)(?: with)?
-OVERLAP   (?:what|which (?:SEGMENTED|organs?)) (?:does|do|is|are) A (?:lie )?INSIDE
+OVERLAP   (?:what|which (?:SEGMENTED|organs?)) (?:does|do|is|are) A (?:lie )?LYINGIN
 SHARE     (?:what|which) PART of A (?:lies |is )(?:INSIDE )?B
 SHARE     how much of A (?:is|are) (?:made up of )?B
 SHARE     how many PART of A(?: SIZE)? (?:is|are|consists? of) B

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from napari_medvlm.backends.embedded.measuring_qa.clinical_wording import CLINICAL_REWRITES
+
 _NOUNS = r"(?:volumes?|sizes?|widths?|heights?|depths?|diameters?|location|position|mean intensity)"
 
 _POSSESSIVE = (
@@ -43,6 +45,7 @@ _WISH = (
 _REWRITES = [
     (rf"^(?:{_OPENER}\b,? )+", ""),
     (rf"^(?:{_WISH}) ", ""),
+    *CLINICAL_REWRITES,
     (r"^((?:from|in|on|at) \w+ to \w+),? (.+)$", r"\2 \1"),
     (r"^(?:show|tell|explain)(?: (?:me|us))? where (.+?) (?:lies?|sits?|is|are)$", r"where is \1"),
     (r"^(?:are|is) (?:the |both |the two )*(.+?) (?:roughly |about )?a?symmetric(?:al)?$",

@@ -132,6 +132,26 @@ def ward_phrases() -> list[Row]:
     return _rows("ward_phrases.tsv", "phrase")
 
 
+def resident_questions() -> list[Row]:
+    """Rows of ``resident_questions.tsv``: 20 right, 2 wrong of 60 at first."""
+    return _rows("resident_questions.tsv", "question")
+
+
+def resident_phrases() -> list[Row]:
+    """Rows of ``resident_phrases.tsv``: 27 right, 0 wrong of 35 at first."""
+    return _rows("resident_phrases.tsv", "phrase")
+
+
+def consult_questions() -> list[Row]:
+    """Rows of ``consult_questions.tsv``, not looked at: 25 right, 0 wrong of 56 at first."""
+    return _rows("consult_questions.tsv", "question")
+
+
+def consult_phrases() -> list[Row]:
+    """Rows of ``consult_phrases.tsv``, not looked at: 26 right, 0 wrong of 35 at first."""
+    return _rows("consult_phrases.tsv", "phrase")
+
+
 def _rows(file: str, column: str) -> list[Row]:
     text = (HERE / file).read_text("utf-8")
     rows = csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -167,6 +187,7 @@ def facts() -> dict[str, str]:
         "WHITE": white.sum() / 1000,
         "GREY": grey.sum() / 1000,
         "SHAREWHITE": 100 * white.sum() / brain.sum(),
+        "SHAREGREY": 100 * grey.sum() / brain.sum(),
         "MEANWHITE": volume.data[white].mean(),
         "MEANGREY": volume.data[grey].mean(),
         "RATIOGREYWHITE": grey.sum() / white.sum(),
@@ -235,7 +256,8 @@ def _has_numbers(row: Row, text: str) -> bool:
 def _numbers(text: str) -> list[float]:
     if text.startswith("DIST:"):
         return [round(centers_apart_mm(*text.split(":")[1:]), 1)]
-    return [float(part) for part in facts().get(text, text).split(";") if part]
+    texts = [facts().get(part, part) for part in text.split(";")]
+    return [float(part) for part in ";".join(texts).split(";") if part]
 
 
 def grounded(row: Row) -> Grounding:
