@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 from napari_medvlm.backends.model_code.code_folder import ModelCode
@@ -13,6 +16,8 @@ CLASSES = (
     "AutoModelForSeq2SeqLM", "AutoModel",
 )  # fmt: skip
 """Which class of ``auto_map`` loads the model, the first that is named."""
+TIED = "all_tied_weights_keys"
+"""What ``post_init`` sets and ``from_pretrained`` of transformers 5 reads."""
 
 
 def load_code(code: ModelCode, device: str) -> Loaded:
@@ -26,19 +31,22 @@ def load_code(code: ModelCode, device: str) -> Loaded:
         If the code needs a library that is not installed, or does not load the model.
     """
     import transformers
+    from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
     target = torch_device(device)
     settings: dict[str, Any] = {"local_files_only": True, "trust_remote_code": True}
     auto = next((name for name in CLASSES if name in code.classes), CLASSES[-1])
-    # A class that this version of transformers no longer has is loaded by its own name.
     try:
-        if hasattr(transformers, auto):
-            model_class = getattr(transformers, auto)
+        # A class that is not named is looked for by transformers, which reports what it lacks.
+        if auto in code.classes:
+            model_class = get_class_from_dynamic_module(code.classes[auto], code.folder)
         else:
-            from transformers.dynamic_module_utils import get_class_from_dynamic_module
-
-            model_class = get_class_from_dynamic_module(code.classes[auto], str(code.folder))
-        model = model_class.from_pretrained(code.folder, dtype=dtype_for(target), **settings)
+            model_class = getattr(transformers, auto)
+        with _computed(model_class) as buffers:
+            model = model_class.from_pretrained(code.folder, dtype=dtype_for(target), **settings)
+        for name, values in buffers.items():
+            parent, _, own = name.rpartition(".")
+            setattr(model.get_submodule(parent), own, values)
         processor = transformers.AutoProcessor.from_pretrained(code.folder, **settings)
     except ImportError as error:
         raise BackendUnavailable(
@@ -52,6 +60,39 @@ def load_code(code: ModelCode, device: str) -> Loaded:
             "Use an environment with the versions that its authors name.",
         ) from error
     return Loaded(model.to(target).eval(), processor, model.device, code.kind, own_code=True)
+
+
+@contextmanager
+def _computed(model_class: Any) -> Iterator[dict[str, Any]]:
+    """Within, models of a class begin with computed values, and call ``post_init`` at last.
+
+    Code written for transformers 4 may compute values that are in no file, such as tables of
+    positions: transformers 5 builds models without values and leaves these undefined. It also needs
+    what ``post_init`` sets, which such code may leave out.
+
+    Yields
+    ------
+    dict
+        The buffers that are in no file, by their names in the model, once there is one.
+    """
+    import torch
+
+    begin, buffers = model_class.__init__, {}
+
+    @wraps(begin)
+    def begin_computed(model: Any, *args: Any, **settings: Any) -> None:
+        with torch.device("cpu"):
+            begin(model, *args, **settings)
+            if type(model) is model_class and not hasattr(model, TIED):
+                model.post_init()
+        stored = model.state_dict().keys()
+        buffers.update({n: b.clone() for n, b in model.named_buffers() if n not in stored})
+
+    model_class.__init__ = begin_computed
+    try:
+        yield buffers
+    finally:
+        model_class.__init__ = begin
 
 
 def _line(error: BaseException) -> str:

@@ -24,6 +24,8 @@ from napari_medvlm.data.errors import BackendFailed, BackendUnavailable
 METHODS = ("predict_forward", "chat", "generate")
 """In the order in which they are looked for, where the catalogue names none."""
 TICK_S = 0.2
+_NO_GPU = re.compile("no NVIDIA driver|not compiled with CUDA|No CUDA GPUs")
+"""What torch writes of a computer without an NVIDIA GPU."""
 _CONTROL = re.compile(r"<\|[^<>|]*\|>|</?s>")
 
 
@@ -84,14 +86,25 @@ def call(loaded: Loaded, method: str, text: str, images: Sequence[Any], longest:
     ------
     BackendFailed
         If the method returns neither a text nor a mapping with one.
+    BackendUnavailable
+        If the code of the model needs an NVIDIA GPU and there is none.
     """
     import torch
 
     function = getattr(loaded.model, method)
     offered = set(inspect.signature(function).parameters)
     make = _segmenting if method == "predict_forward" else _chatting
-    with torch.inference_mode():
-        reply = function(**make(loaded, offered, text, images, longest))
+    try:
+        with torch.inference_mode():
+            reply = function(**make(loaded, offered, text, images, longest))
+    except (AssertionError, RuntimeError) as error:
+        if torch.cuda.is_available() or not _NO_GPU.search(str(error)):
+            raise
+        raise BackendUnavailable(
+            f"The code of the {loaded.kind} model computes on an NVIDIA GPU only, and there is "
+            "none here.",
+            "Use a computer with an NVIDIA GPU and choose the device cuda.",
+        ) from error
     return _read(reply, method)
 
 

@@ -23,12 +23,15 @@ with open({log!r}, "a") as file:
     file.write(f"{{os.getpid()}}\\n")
 
 class Toy(PreTrainedModel):
+    # no `post_init`, and values in no file, as in code for transformers 4
+
     config_class = ToyConfig
 
     def __init__(self, config):
         super().__init__(config)
         self.layer = torch.nn.Linear(3, 1)
-        self.post_init()
+        self.register_buffer("positions", torch.arange(4.0), persistent=False)
+        self.frequencies = torch.arange(3.0)
 
     def forward(self, x):
         return self.layer(x)
@@ -37,6 +40,8 @@ class Toy(PreTrainedModel):
 CHAT = """
     def chat(self, tokenizer, pixel_values, question, generation_config, num_patches_list=None):
         self(torch.zeros(1, 3))
+        assert self.positions.tolist() == [0, 1, 2, 3]
+        assert self.frequencies.tolist() == [0, 1, 2]
         shape = tuple(pixel_values.shape)
         last = question.splitlines()[-1]
         images = question.count("<image>")
