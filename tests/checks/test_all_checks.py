@@ -29,7 +29,7 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.conversation_records import Checked
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.sessions.ask.model_input import ImageSelection, pictures
+from napari_medvlm.sessions.ask.image_selection import ImageSelection, pictures
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.export.conversation import as_json, html, markdown
 from napari_medvlm.sessions.ground.session import GroundingSession

@@ -7,7 +7,7 @@ from napari_medvlm.checks.all_checks import all_checks
 from napari_medvlm.checks.runner import answer_subject, run_checks
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.check_result import Outcome
-from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.image_selection import ImageSelection
 from napari_medvlm.sessions.ask.session import AskSession
 from tests.checks.conftest import spotted
 

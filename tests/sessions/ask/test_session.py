@@ -14,7 +14,7 @@ from napari_medvlm.data.errors import (
 )
 from napari_medvlm.data.volume import Window
 from napari_medvlm.sessions.ask.ground_claim import query_of
-from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.image_selection import ImageSelection
 from napari_medvlm.sessions.ask.other_images import NamedVolume
 from napari_medvlm.sessions.ask.session import AskSession
 from tests.sessions.ask.conversations import Watch, heard, script
