@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from napari_medvlm.data.colors import NEGATIVE, PENDING, POSITIVE
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.prompts import Box, Lasso, Line
 from napari_medvlm.layers.box_shapes import Vertices, draw_box, transform_of
 from napari_medvlm.layers.object_picking import CLICK_PX
 from napari_medvlm.layers.orientation import axis_across, go_to, position_in_view
-from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
+from napari_medvlm.layers.prompts.base import PromptLayer, new_rows
 from napari_medvlm.layers.prompts.slice_event import EventOnSlice
 
 if TYPE_CHECKING:

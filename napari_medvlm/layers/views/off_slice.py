@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_medvlm.data.colors import NEGATIVE, POSITIVE
 from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.prompts import Box, Point
@@ -14,7 +15,6 @@ from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.display.insertions import Insertions
 from napari_medvlm.layers.display.screen_size import ScreenSize
 from napari_medvlm.layers.orientation import axis_across, position_in_view
-from napari_medvlm.layers.prompts.base import NEGATIVE, POSITIVE
 from napari_medvlm.layers.views.linked import linked_views
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
