@@ -24,7 +24,7 @@ from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.volume import Modality, Window
 from napari_medvlm.io.medical_images import volume_from_nibabel
 from napari_medvlm.layers import layer_data
-from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.image_selection import ImageSelection
 
 OUT = Path("demo")
 QUESTION = "Is there a bright lesion in the brain?"

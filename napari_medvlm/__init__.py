@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_medvlm.ledger.ledger import Ledger
     from napari_medvlm.ledger.records import Overlap
     from napari_medvlm.sessions.ask.ask import ask
-    from napari_medvlm.sessions.ask.model_input import ImageSelection
+    from napari_medvlm.sessions.ask.image_selection import ImageSelection
     from napari_medvlm.sessions.ask.session import AskSession
     from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
     from napari_medvlm.sessions.followup.follow import follow
@@ -52,7 +52,7 @@ _HOMES = {
     "Grounding": "data.grounding",
     "GroundingSession": "sessions.ground.session",
     "Heatmap": "data.region",
-    "ImageSelection": "sessions.ask.model_input",
+    "ImageSelection": "sessions.ask.image_selection",
     "InitialMask": "data.prompts",
     "Lasso": "data.prompts",
     "Line": "data.prompts",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medvlm.data.answer import Answer, Claim
+from napari_medvlm.data.colors import FIRST, color_of
 from napari_medvlm.data.conversation import Evidence, Turn
 from napari_medvlm.data.geometry.display import display_grid, patient_axes
 from napari_medvlm.data.region import Region, SliceRef
@@ -28,7 +29,6 @@ from napari_medvlm.layers.orientation import (
 from napari_medvlm.layers.pairing.prior_regions import PriorRegions, in_current
 from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.layers.region_layers import RegionLayers
-from napari_medvlm.sessions.segment.colors import FIRST, color_of
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_medvlm.data.colors import colors_up_to
 from napari_medvlm.ledger.records import ObjectInfo
-from napari_medvlm.sessions.segment.colors import colors_up_to
 
 if TYPE_CHECKING:
     from napari.utils.colormaps import CyclicLabelColormap

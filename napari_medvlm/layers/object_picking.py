@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari import Viewer
 
 LEFT_BUTTON = 1
+"""As napari numbers the buttons of the mouse."""
 PICK_KEY = "Alt"
 """The key that has a click choose an object while a tool for prompts is active."""
 CLICK_PX = 5

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_medvlm.data.colors import NEGATIVE, PENDING, POSITIVE
 from napari_medvlm.data.geometry.display import display_grid, displayed
 from napari_medvlm.data.geometry.grid import Index
 from napari_medvlm.data.mask import Mask
@@ -16,7 +17,7 @@ from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.display.screen_size import ScreenSize
 from napari_medvlm.layers.orientation import go_to
-from napari_medvlm.layers.prompts.base import FILLED, HOLLOW, NEGATIVE, PENDING, POSITIVE
+from napari_medvlm.layers.prompts.base import FILLED, HOLLOW
 
 if TYPE_CHECKING:
     from napari import Viewer

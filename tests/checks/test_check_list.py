@@ -29,7 +29,7 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.conversation_records import Checked
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.sessions.ask.model_input import ImageSelection, pictures
+from napari_medvlm.sessions.ask.image_selection import ImageSelection, pictures
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.export.conversation import as_json, html, markdown
 from napari_medvlm.sessions.ground.session import GroundingSession
@@ -127,7 +127,7 @@ def test_another_backend_is_a_witness(answerers):
         assert (found.verdict, found.requests) == (verdict, 1)
 
 
-def test_who_found_it_is_no_witness():
+def test_second_model_equal_to_the_first_is_not_run():
     volume = spotted(250)
     region = Region("it", Box.at_index(volume, (0, 3, 4), (1, 9, 10)))
     answer = Answer("Yes.", (Claim("A bright spot is seen.", (region,)),), choice="yes")

@@ -7,7 +7,7 @@ from napari_medvlm.checks.check_list import all_checks
 from napari_medvlm.checks.runner import answer_subject, run_checks
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.data.check_result import Outcome
-from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.image_selection import ImageSelection
 from napari_medvlm.sessions.ask.session import AskSession
 from tests.checks.conftest import spotted
 
@@ -57,14 +57,14 @@ def rows():
     monkeypatch.undo()
 
 
-def test_who_is_always_right_is_never_flagged(rows):
+def test_model_that_is_always_right_is_never_flagged(rows):
     assert all(right for right, _ in rows["truthful"])
     assert [flagged(f) for _, f in rows["truthful"]] == [set()] * COUNT
     there = [f for _, f in rows["truthful"] if f["blanked evidence"].verdict is Outcome.PASSED]
     assert len(there) == sum(there for *_, there in closed_set())
 
 
-def test_who_always_says_yes_contradicts_itself_every_time_and_does_not_look(rows):
+def test_model_that_always_answers_yes_is_flagged_as_contradicting_and_image_independent(rows):
     assert sum(right for right, _ in rows["yea_sayer"]) == sum(t for *_, t in closed_set())
     for _, findings in rows["yea_sayer"]:
         assert flagged(findings) == {"negation twin", "blank image", "image swap"}
@@ -73,7 +73,7 @@ def test_who_always_says_yes_contradicts_itself_every_time_and_does_not_look(row
         assert "the answer is the same, yes" in findings["image swap"].sentence
 
 
-def test_who_ignores_the_picture_is_flagged_every_time(rows):
+def test_model_that_ignores_the_image_is_always_flagged(rows):
     for (_, findings), (_, question, _) in zip(rows["blind"], closed_set(), strict=True):
         assert findings["negation twin"].verdict is Outcome.PASSED  # consistent, and wrong
         says_yes = "bright" in question

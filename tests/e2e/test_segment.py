@@ -104,7 +104,7 @@ def test_taking_a_layer_of_prompts_away_takes_its_prompts_and_undo_brings_them_b
     assert len(person.layer("points").data) == 1
 
 
-def test_who_takes_all_layers_away_at_once_keeps_the_prompts(person):
+def test_removing_all_layers_at_once_leaves_the_prompts_in_the_ledger(person):
     person.dock.tools.choose(Tool.POINT)
     person.clicks(LEFT)
     person.waits_for_mask()

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication
 from napari_medvlm.data.answer import AnswerKind
 from napari_medvlm.layers import layer_data
 from napari_medvlm.ledger.conversation_records import Checked
-from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.image_selection import ImageSelection
 from napari_medvlm.widgets.checks.fold import TrustFold
 from tests.checks.conftest import answerers, spotted  # noqa: F401  # a fixture
 from tests.e2e.asking import Asker

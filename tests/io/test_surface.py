@@ -31,7 +31,7 @@ def test_labels_have_a_closed_surface_each(tmp_path):
     assert trimesh.load(tmp_path / "both.stl").body_count == 2
 
 
-def test_nothing_has_no_surface(tmp_path):
+def test_empty_mask_has_no_surface(tmp_path):
     volume, left, _ = make_phantom()
     with pytest.raises(CannotSave, match="no voxel is inside"):
         nmv.write_mask(tmp_path / "empty.stl", left & False, volume)

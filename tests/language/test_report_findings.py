@@ -109,7 +109,7 @@ def test_the_place_of_one_finding_is_not_given_to_the_next() -> None:
         ("The lungs are clear of consolidation.", ["consolidation"]),
     ],
 )
-def test_what_is_denied_is_negated_and_nothing_else(text: str, absent: list[str]) -> None:
+def test_only_denied_findings_are_negated(text: str, absent: list[str]) -> None:
     assert [f.phrase for f in findings_of(text) if f.negated] == absent
 
 
@@ -142,7 +142,7 @@ def test_what_only_looks_like_a_denial_is_none(text: str) -> None:
         ("Definite mass.", []),
     ],
 )
-def test_what_is_in_doubt_is_uncertain_and_nothing_else(text: str, doubtful: list[str]) -> None:
+def test_only_doubtful_findings_are_uncertain(text: str, doubtful: list[str]) -> None:
     found = findings_of(text)
     assert [f.phrase for f in found if f.uncertain] == doubtful
     assert not any(f.negated for f in found)

@@ -129,7 +129,7 @@ def test_an_option_is_read_however_it_is_written(text: str) -> None:
         ("", "none of the options"),
     ],
 )
-def test_what_is_not_said_plainly_is_not_guessed(text: str, why: str) -> None:
+def test_ambiguous_text_selects_no_option(text: str, why: str) -> None:
     choice, note = option_in(text, OPTIONS)
     assert choice == ""
     assert why in note

@@ -86,7 +86,7 @@ def test_the_user_may_turn_names_on(series, home, tmp_path, monkeypatch):
     assert b"quxley_zebulon" in journal.read_bytes().lower()
 
 
-def test_a_place_that_names_nobody_is_kept(home, tmp_path):
+def test_folder_without_patient_data_is_recorded_as_source(home, tmp_path):
     write_series(tmp_path / "case 7", np.zeros((3, 4, 4)), **WHO)
     volume = nmv.read_volume(tmp_path / "case 7")
     assert nmv.Ledger.of(volume).image.source == str(tmp_path / "case 7")

@@ -89,7 +89,7 @@ class Row(BaseModel):
         What their authors begin a conversation with.
     thinking
         What opens and what closes their thoughts, beyond what is usual.
-    most_pictures
+    max_images
         How many images they were made for at most; 0: as many as their context holds.
     asked_by
         Of models with their own code, the method by which they are asked: ``generate`` and
@@ -134,7 +134,7 @@ class Row(BaseModel):
     answers: bool = False
     system: str = ""
     thinking: tuple[tuple[Text, Text], ...] = ()
-    most_pictures: Annotated[int, Field(ge=0)] = 0
+    max_images: Annotated[int, Field(ge=0)] = 0
     asked_by: Literal["generate", "chat", "predict_forward", ""] = ""
     numbering: str = "Image {number}"
     windows: tuple[tuple[float, float], ...] = ()

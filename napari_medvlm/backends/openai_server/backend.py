@@ -196,10 +196,10 @@ def _for_model(question: Question, row: Row) -> tuple[Question, list[str]]:
     if not row.tools:
         question = replace(question, tools=())
     pictures = len(pictures_of(question))
-    if not 0 < row.most_pictures < pictures:
+    if not 0 < row.max_images < pictures:
         return question, []
-    question, note = fewer_pictures(question, pictures - row.most_pictures)
-    return question, [f"{row.title} was made for {row.most_pictures} at most. {note}"]
+    question, note = fewer_pictures(question, pictures - row.max_images)
+    return question, [f"{row.title} was made for {row.max_images} at most. {note}"]
 
 
 def _left_out(complete: Question, sent: Question, cause: str) -> list[str]:

@@ -77,7 +77,7 @@ def build_inputs(loaded: Loaded, row: Row, question: Question, room: int) -> Mod
     _refuse_control(loaded, question)
     full_question = question if row.tools else replace(question, tools=())
     count = len(pictures_of(full_question))
-    dropped = max(count - row.most_pictures, 0) if row.most_pictures else 0
+    dropped = max(count - row.max_images, 0) if row.max_images else 0
     context = context_of(loaded)
     while True:
         shortened, note = fewer_pictures(full_question, dropped) if dropped else (full_question, "")

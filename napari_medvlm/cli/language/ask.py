@@ -117,7 +117,7 @@ def ask(  # noqa: PLR0913  # one for each option
 def _selection(volume: Any, backend: str, slices: str | None, slice_step_mm: float | None) -> Any:
     """Return the slices to send; `None`: no images."""
     from napari_medvlm.backends import registry
-    from napari_medvlm.sessions.ask.model_input import ImageSelection
+    from napari_medvlm.sessions.ask.image_selection import ImageSelection
 
     if slices is None and slice_step_mm is None:
         if registry.info(backend).uses_no_images:

@@ -17,7 +17,7 @@ from napari_medvlm.evaluation.ask.items import Item
 from napari_medvlm.evaluation.ask.outcomes import Outcome
 from napari_medvlm.evaluation.ask.plan import Plan
 from napari_medvlm.evaluation.ask.scoring import score_answer
-from napari_medvlm.sessions.ask.model_input import caption_of
+from napari_medvlm.sessions.ask.image_selection import caption_of
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import AskRequest
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from napari_medvlm.data.colors import DETECTED, TRUTH
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.prompts import Box
@@ -20,7 +21,6 @@ from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.plots.figure_files import svg
-from napari_medvlm.evaluation.runs.report_images import DETECTED, TRUTH
 from napari_medvlm.evaluation.runs.run_folder import read_json, write_text
 from napari_medvlm.settings.shell import quoted
 
@@ -182,7 +182,7 @@ def _calibrated(calibration: Mapping[str, Any]) -> str:
     def draw(page: Any) -> None:
         axes = page.subplots()
         axes.plot([0, 1], [0, 1], color="#999", linestyle="dotted")
-        for key, color in (("before", "#ff7f0e"), ("after", "#00a36c")):
+        for key, color in (("before", DETECTED), ("after", TRUTH)):
             bins = calibration[key]
             x, y = [bin_row["stated"] for bin_row in bins], [bin_row["right"] for bin_row in bins]
             axes.plot(x, y, marker="o", ms=5, color=color, label=key)

@@ -8,6 +8,7 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.data.colors import DETECTED, TRUTH
 from napari_medvlm.data.geometry.display import patient_axes
 from napari_medvlm.data.mask import BoolArray
 from napari_medvlm.data.region import SliceRef
@@ -15,8 +16,6 @@ from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume, Window
 from napari_medvlm.evaluation.segment.simulated_user import largest_error
 
-TRUTH, DETECTED = "#00a36c", "#ff7f0e"
-"""Colours of the outlines, distinguishable without seeing red or green."""
 SHARE = Window(0.5, 1.0)
 """For pictures of masks: 0 is black, 1 is white."""
 

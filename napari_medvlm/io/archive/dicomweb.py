@@ -17,7 +17,7 @@ from napari_medvlm.io.archive.base import (
     newest_first,
 )
 from napari_medvlm.io.archive.cache import Cache, file_of
-from napari_medvlm.io.archive.connection import checked_adapter
+from napari_medvlm.io.archive.checked_adapter import checked_adapter
 from napari_medvlm.io.archive.dicomweb_errors import error_context, not_installed
 from napari_medvlm.io.archive.dicomweb_json import (
     TAGS,

@@ -13,13 +13,12 @@ from napari_medvlm.data.volume import Window
 from napari_medvlm.data.window_presets import dragged, window_of_values
 from napari_medvlm.layers.display.visible_values import visible_values
 from napari_medvlm.layers.display.window_control import WindowControl
+from napari_medvlm.layers.object_picking import LEFT_BUTTON
 
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-LEFT_BUTTON = 1
-"""As napari numbers the buttons of the mouse."""
 RECTANGLE = "medvlm_window_rectangle"
 """Name of the canvas overlay that is drawn while a rectangle is dragged."""
 

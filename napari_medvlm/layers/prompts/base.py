@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-POSITIVE, NEGATIVE, PENDING = "#2ee66b", "#ff4d4d", "#ffa500"
-"""Colours of prompts that say *this*, that say *not this*, and of those not yet answered."""
 HOLLOW, FILLED = "00", "80"
 """Opacity of the face of a point that is answered and of a pending one, as the end of a colour."""
 

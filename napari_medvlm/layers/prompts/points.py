@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_medvlm.data.colors import NEGATIVE, PENDING, POSITIVE
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.display import Reslice, displayed
 from napari_medvlm.data.geometry.grid import FloatArray
@@ -16,15 +17,7 @@ from napari_medvlm.data.prompts import Point
 from napari_medvlm.layers.display.screen_size import ScreenSize
 from napari_medvlm.layers.display.slab import SlabView
 from napari_medvlm.layers.object_picking import CLICK_PX, LEFT_BUTTON, PICK_KEY
-from napari_medvlm.layers.prompts.base import (
-    FILLED,
-    HOLLOW,
-    NEGATIVE,
-    PENDING,
-    POSITIVE,
-    PromptLayer,
-    new_rows,
-)
+from napari_medvlm.layers.prompts.base import FILLED, HOLLOW, PromptLayer, new_rows
 from napari_medvlm.layers.views.linked import linked_views
 
 if TYPE_CHECKING:

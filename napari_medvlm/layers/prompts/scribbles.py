@@ -9,11 +9,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.data.colors import NEGATIVE, POSITIVE
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.prompts import Scribble
 from napari_medvlm.layers.colormaps import label_colormap
-from napari_medvlm.layers.prompts.base import NEGATIVE, POSITIVE, PromptLayer
+from napari_medvlm.layers.prompts.base import PromptLayer
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:

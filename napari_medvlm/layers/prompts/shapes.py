@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from napari_medvlm.data.colors import NEGATIVE, PENDING, POSITIVE
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.data.prompts import Box, Lasso, Line
 from napari_medvlm.layers.box_shapes import Vertices, draw_box, transform_of
+from napari_medvlm.layers.object_picking import CLICK_PX
 from napari_medvlm.layers.orientation import axis_across, go_to, position_in_view
-from napari_medvlm.layers.prompts.base import NEGATIVE, PENDING, POSITIVE, PromptLayer, new_rows
+from napari_medvlm.layers.prompts.base import PromptLayer, new_rows
 from napari_medvlm.layers.prompts.slice_event import EventOnSlice
 
 if TYPE_CHECKING:
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 Drawn: TypeAlias = Box | Lasso | Line
 """A prompt that is drawn as a shape."""
 
-CLICK_PX = 5
-"""A press that moves no farther on the screen before its release is a click."""
 BETWEEN_SLICES = 1e-3
 """Voxels from a slice within which the view lies on it."""
 

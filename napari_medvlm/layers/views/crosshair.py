@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.display.insertions import Insertions
+from napari_medvlm.layers.object_picking import LEFT_BUTTON
 from napari_medvlm.sessions.cursor import CursorPosition, Position
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ COLORS = ("#ff5555", "#55dd55", "#ffee55")
 """Of the axial, coronal and sagittal plane, as in 3D Slicer."""
 WIDTH_PX, GAP_PX, NEAR_PX = 1.5, 10.0, 6.0
 """Of a line, of the gap around the cursor, and from a line within which it is dragged."""
-LEFT_BUTTON = 1
 
 
 class Crosshair:

@@ -17,7 +17,7 @@ from napari_medvlm.data.interface.arguments import as_mask, require_volume
 from napari_medvlm.data.label_image import NamedLabels
 from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.sessions.ask.model_input import ImageSelection, ModelInput, pictures
+from napari_medvlm.sessions.ask.image_selection import ImageSelection, ModelInput, pictures
 from napari_medvlm.sessions.ask.other_images import NamedVolume
 from napari_medvlm.worker.messages import AskRequest
 from napari_medvlm.worker.runner import InlineRunner

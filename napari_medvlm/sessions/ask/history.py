@@ -37,7 +37,7 @@ from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.stored_answers import StoredAnswer, StoredClaim
 from napari_medvlm.ledger.stored_images import StoredHeatmap, StoredSliceImage
 from napari_medvlm.sessions.ask.history_state import ConversationState, Payload, payload_of
-from napari_medvlm.sessions.ask.model_input import ModelInput
+from napari_medvlm.sessions.ask.image_selection import ModelInput
 
 WRITE_S = 1.0
 """Interval at which streamed text is recorded: a crash loses no more than that."""

@@ -10,7 +10,7 @@ from napari_medvlm.ledger.conversation_records import QuestionRecord
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.serialization import StoredRegion
 from napari_medvlm.ledger.stored_answers import StoredImageSelection
-from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.image_selection import ImageSelection
 from napari_medvlm.sessions.ask.tool_loop import QuestionInputs
 from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
 from napari_medvlm.sessions.request_sender import ModelChoice

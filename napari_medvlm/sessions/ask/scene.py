@@ -12,7 +12,7 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.structure_names import Names, Synonyms
-from napari_medvlm.sessions.ask.model_input import ImageSelection, ModelInput
+from napari_medvlm.sessions.ask.image_selection import ImageSelection, ModelInput
 
 
 @dataclass(eq=False)

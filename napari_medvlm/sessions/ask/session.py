@@ -26,7 +26,7 @@ from napari_medvlm.sessions.ask.conversation_session import ConversationSession
 from napari_medvlm.sessions.ask.explain import require_explainable
 from napari_medvlm.sessions.ask.ground_claim import request_of
 from napari_medvlm.sessions.ask.history import ConversationHistory
-from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.image_selection import ImageSelection
 from napari_medvlm.sessions.ask.question_records import question_record, recorded_inputs
 from napari_medvlm.sessions.ask.tool_loop import QuestionInputs, generated_objects
 from napari_medvlm.sessions.ask.turn import TurnRunner

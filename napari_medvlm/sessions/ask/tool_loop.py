@@ -17,7 +17,7 @@ from napari_medvlm.data.region import Region
 from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.sessions.ask.model_input import ImageSelection, ModelInput, pictures
+from napari_medvlm.sessions.ask.image_selection import ImageSelection, ModelInput, pictures
 from napari_medvlm.sessions.ask.scene import Scene
 from napari_medvlm.sessions.ask.tool_schemas import TOOLS, specs
 from napari_medvlm.sessions.ask.tools import Toolbox

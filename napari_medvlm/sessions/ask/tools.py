@@ -24,7 +24,7 @@ from napari_medvlm.data.slice_image import (
 )
 from napari_medvlm.data.tool_call import ToolCall, ToolResult
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.sessions.ask.model_input import (
+from napari_medvlm.sessions.ask.image_selection import (
     caption_of,
 )
 from napari_medvlm.sessions.ask.other_images import counterpart

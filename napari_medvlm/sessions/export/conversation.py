@@ -21,7 +21,7 @@ from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.tool_call import ToolRound
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.sessions.ask.model_input import plane_of
+from napari_medvlm.sessions.ask.image_selection import plane_of
 from napari_medvlm.sessions.ask.visual_prompts import drawn
 
 NOTICE = "Made by software for research and teaching, which is not a medical device."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
+from napari_medvlm.data.colors import color_of
 from napari_medvlm.data.errors import CannotSave
 from napari_medvlm.data.grounding import Grounding
 from napari_medvlm.data.label_image import NamedLabels, flattened, overlap_notes
@@ -15,7 +16,6 @@ from napari_medvlm.io import Segment, write_mask, write_segments
 from napari_medvlm.io.label_images import write_names
 from napari_medvlm.sessions.export.masks import weights_of
 from napari_medvlm.sessions.segment.by_name import regions_by_name
-from napari_medvlm.sessions.segment.colors import color_of
 
 
 @dataclass(frozen=True)

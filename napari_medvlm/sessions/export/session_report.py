@@ -22,6 +22,7 @@ from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import SliceImage, picture_of
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.state import LiveObject
+from napari_medvlm.sessions.ask.image_selection import PLANES
 from napari_medvlm.sessions.ask.visual_prompts import edge
 from napari_medvlm.sessions.export.conversation import NOTICE, data_url, filled
 from napari_medvlm.sessions.export.masks import weights_of
@@ -32,7 +33,6 @@ SIDE = 360
 """Pixels that the longer side of a picture has at least."""
 LINE = 2
 """Pixels of an outline."""
-PLANES = ("axial", "coronal", "sagittal")
 ENDS = (("I", "S"), ("A", "P"), ("R", "L"))
 """Where the patient's axes S, P, L come from and lead to."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_medvlm.data.colors import color_of
 from napari_medvlm.data.errors import GeometryMismatch, InvalidPrompt, ObjectLocked
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.label_image import NamedLabels
@@ -26,7 +27,6 @@ from napari_medvlm.ledger.records import (
     PromptRemoved,
 )
 from napari_medvlm.ledger.state import LedgerState
-from napari_medvlm.sessions.segment.colors import color_of
 
 SPECK = 0.01
 """Pieces smaller than this share of an object stay with it when it is split."""

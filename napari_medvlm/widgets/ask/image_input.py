@@ -20,7 +20,7 @@ from napari_medvlm.layers import is_image
 from napari_medvlm.layers.convert import volume_of
 from napari_medvlm.layers.orientation import slice_in_view, visible_box
 from napari_medvlm.layers.pairing.pairing_layers import paired_studies
-from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.image_selection import ImageSelection
 from napari_medvlm.sessions.ask.other_images import NamedVolume
 from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
 from napari_medvlm.widgets.ground.scope import millimetres

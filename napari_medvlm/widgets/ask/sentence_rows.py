@@ -9,6 +9,7 @@ from qtpy.QtGui import QColor, QEnterEvent, QMouseEvent, QPainter, QPaintEvent, 
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_medvlm.data.answer import Claim
+from napari_medvlm.data.colors import UNLINKED
 from napari_medvlm.data.conversation import Mark, Verdict
 from napari_medvlm.widgets.ask.transcript_signals import TranscriptSignals
 from napari_medvlm.widgets.parts.buttons import button
@@ -19,7 +20,6 @@ HOVER_MS = 250
 BAR_PX = 5
 MARK_PX = (28, 22)
 SIGNS = {Verdict.RIGHT: "✓", Verdict.WRONG: "✗", Verdict.UNSURE: "?"}
-UNLINKED = "#808080"
 
 
 def link_state(claim: Claim) -> str:

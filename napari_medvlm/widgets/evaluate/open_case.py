@@ -16,10 +16,10 @@ from napari.layers import Layer
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import QTimer
 
+from napari_medvlm.data.colors import TRUTH
 from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.data.geometry.display import display_grid, displayed
 from napari_medvlm.data.prompts import Point
-from napari_medvlm.evaluation.runs.report_images import TRUTH
 from napari_medvlm.evaluation.runs.run_folder import case_of, read_json, session_path
 from napari_medvlm.evaluation.segment.case_reader import load
 from napari_medvlm.evaluation.segment.cases import Case, Loaded

@@ -10,6 +10,7 @@ from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QListWidget, QVBoxLayout, QWidget
 
+from napari_medvlm.data.colors import DETECTED, TRUTH
 from napari_medvlm.data.errors import SessionFileError
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import Region, SliceRef
@@ -20,7 +21,6 @@ from napari_medvlm.evaluation.ask.summary import right_of
 from napari_medvlm.evaluation.ground.cases import Case
 from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.references.image_stack import read_stack
-from napari_medvlm.evaluation.runs.report_images import DETECTED, TRUTH
 from napari_medvlm.io import read_volume
 from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.answer_layers import look_at

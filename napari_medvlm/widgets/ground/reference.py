@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
+from napari_medvlm.data.colors import REFERENCE
 from napari_medvlm.data.region import Region
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.evaluation.metrics.region_agreement import agreement
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from napari import Viewer
 
 FILES = "Boxes (*.json *.csv *.tsv)"
-COLOR = "#ffffff"
 
 
 class ReferenceRow(QWidget):
@@ -108,7 +108,7 @@ class ReferenceRow(QWidget):
         if self._layers is not None:
             self._layers.show(
                 [
-                    DisplayedRegion(key, region, COLOR, "reference")
+                    DisplayedRegion(key, region, REFERENCE, "reference")
                     for key, region in enumerate(regions)
                 ]
             )

@@ -6,12 +6,12 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
+from napari_medvlm.data.colors import color_of
 from napari_medvlm.data.grounding import NotFound
 from napari_medvlm.data.region import Region
 from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.sessions.ground.located import Located
 from napari_medvlm.sessions.ground.session import GroundingSession
-from napari_medvlm.sessions.segment.colors import color_of
 from napari_medvlm.widgets.ground.heatmap_threshold import HeatmapThreshold
 from napari_medvlm.widgets.ground.overlap_limit import OverlapLimit
 from napari_medvlm.widgets.parts.plain_text import PlainLabel

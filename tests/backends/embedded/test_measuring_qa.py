@@ -269,7 +269,7 @@ def test_two_volumes_are_distinguished_where_an_outline_can_be_trusted(most, les
     assert number_format.compared("left one", most, "right one", less).endswith(text)
 
 
-def test_numbers_read_as_a_reader_of_images_says_them():
+def test_numbers_are_rounded_for_reading():
     assert number_format.volume(1512.34) == "1512.3 mL"
     assert number_format.share(0.002) == "less than 1 %"
     assert number_format.share(0.999) == "more than 99 %"

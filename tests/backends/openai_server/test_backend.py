@@ -134,7 +134,7 @@ def test_private_servers_are_not_asked_through_a_proxy(monkeypatch):
     assert not proxy.headers
 
 
-def test_nothing_is_sent_to_a_server_outside_without_the_users_word(monkeypatch):
+def test_request_to_a_non_local_server_needs_consent(monkeypatch):
     with playing(recorded("plain")) as server:
         monkeypatch.setattr(allowed_hosts, "is_private", lambda url: False)
         for ask in (asked, models_of):

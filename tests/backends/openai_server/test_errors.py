@@ -193,7 +193,7 @@ def test_a_cancel_before_the_first_word_is_passed_on_and_closes_the_connection()
     assert reported[0].startswith("Waiting for the server")
 
 
-def test_a_server_that_says_nothing_is_given_up_with_a_hint():
+def test_silent_server_times_out_with_a_hint():
     with playing(recorded("plain", held=threading.Event())) as server:
         with pytest.raises(BackendFailed, match="No response from") as reported:
             asked(server.url, backend=Patient())

@@ -5,7 +5,7 @@ import transformers as hf
 from tests.backends.openai_server.fixed_answer import ANSWER, fixed_answer
 
 
-def test_it_gives_the_answer_and_ends(tmp_path):
+def test_fixed_answer_model_writes_its_answer_and_stops(tmp_path):
     folder = fixed_answer(tmp_path)
     tokenizer = hf.AutoTokenizer.from_pretrained(folder)
     model = hf.AutoModelForImageTextToText.from_pretrained(folder)

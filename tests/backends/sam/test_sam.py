@@ -172,7 +172,7 @@ def test_a_mask_is_carried_on_as_mask_input_and_box(backend, path):
         assert result.slice_scores[0, index] == float(scores[0])
 
 
-def test_a_click_that_says_no_corrects_the_slice_that_it_is_on(backend):
+def test_negative_click_corrects_its_own_slice(backend):
     volume = volume_of("axial")
     backend.stop = ALWAYS_ON
     yes = Point.at_index(volume, (4, 12, 9))
@@ -199,7 +199,7 @@ def test_a_picture_in_colour_is_shown_as_it_is(backend, path):
     assert np.array_equal(mask.full()[0], masks[int(np.argmax(scores))])
 
 
-def test_a_click_that_says_no_beside_the_mask_to_start_from_leaves_it(backend):
+def test_negative_click_outside_the_initial_mask_leaves_it_unchanged(backend):
     volume, before = volume_of("axial"), np.zeros(SHAPE, bool)
     before[2:5, 4:14, 4:17] = True
     no = Point.at_index(volume, (8, 5, 5), positive=False)

@@ -143,7 +143,7 @@ def test_a_lasso_is_a_mask_for_the_library(backend, folder):
     assert np.array_equal(mask.full(), full)
 
 
-def test_a_click_that_says_no_corrects_a_later_slice_as_the_library_does(backend, folder):
+def test_negative_click_corrects_a_later_slice_like_the_library(backend, folder):
     volume = volume_of("axial")
     yes, no = (2, 12, 9), (6, 5, 16)
     prompts = Point.at_index(volume, yes), Point.at_index(volume, no, positive=False)

@@ -197,7 +197,7 @@ def test_pictures_that_do_not_fit_are_left_out_oldest_first_and_named(folders, m
 
 def test_more_pictures_than_the_model_was_made_for_are_left_out(folders, monkeypatch):
     backend = loaded(folders["qwen3"])
-    backend._answered_as = backend._answered_as.model_copy(update={"most_pictures": 1})
+    backend._answered_as = backend._answered_as.model_copy(update={"max_images": 1})
     _, answer = ask(backend, question_of("portrait", "square"))
     assert "1 of 2 images were left out: slice 1 of 9." in answer.notes
 

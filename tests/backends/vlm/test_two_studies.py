@@ -18,7 +18,7 @@ from napari_medvlm.data.answer import ChatTurn, Question
 from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.slice_image import SliceImage
 from napari_medvlm.data.volume import Volume
-from napari_medvlm.sessions.ask.model_input import ImageSelection, pictures
+from napari_medvlm.sessions.ask.image_selection import ImageSelection, pictures
 from napari_medvlm.sessions.ask.other_images import NamedVolume
 from tests.backends import tiny_models as tiny
 from tests.backends.detection.queries import force

@@ -137,7 +137,7 @@ VOLUME = volume_on(np.eye(4))
     ],
     ids=["point before", "point after", "box", "scribble", "two corners", "line", "empty mask"],
 )
-def test_a_prompt_that_says_nothing_of_the_image_is_refused(prompt, message):
+def test_prompt_that_covers_no_voxel_of_the_image_is_refused(prompt, message):
     with pytest.raises(InvalidPrompt, match=message) as refused:
         check_prompt(prompt, VOLUME.grid)
     assert refused.value.hint

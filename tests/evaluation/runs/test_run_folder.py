@@ -16,7 +16,7 @@ from napari_medvlm.evaluation.runs.provenance import hardware
 from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in, safe
 
 
-def test_what_was_kept_is_there_again(tmp_path):
+def test_written_outcomes_are_read_back(tmp_path):
     names = ["a", "b/c", "..", "d e.nii", "ü:*"]
     for name in names:
         RunFolder(tmp_path, {"seed": 1}).keep({"case": name, "n": [1.5]})

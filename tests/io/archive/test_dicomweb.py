@@ -245,7 +245,7 @@ def test_logins_are_in_the_keyring_only(signed_in, kept_logins, home):
     assert not any(p.is_file() and "secret-of" in p.read_text() for p in home.rglob("*"))
 
 
-def test_nothing_is_sent_outside_without_the_users_word(kept_logins):
+def test_query_to_a_non_local_server_needs_consent(kept_logins):
     with pytest.raises(BackendUnavailable, match="neither this machine"):
         DicomWeb("https://8.8.8.8/dicom-web").studies(Query(), go_on)
 

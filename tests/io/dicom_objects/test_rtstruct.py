@@ -110,7 +110,7 @@ def test_the_millilitres_inside_the_contours_are_those_of_the_mask(volume, writt
         assert areas == pytest.approx(mask.sum() * y * x, rel=1e-6)
 
 
-def test_it_states_what_who_and_of_which_series(volume, written):
+def test_file_names_structure_patient_and_series(volume, written):
     made = pydicom.dcmread(written)
     first = pydicom.dcmread(next(volume.source.iterdir()))
     assert (made.PatientName, made.PatientID) == (first.PatientName, "1")
@@ -167,7 +167,7 @@ def test_frames_of_one_file_are_named_by_their_number(tmp_path):
     assert np.array_equal(read_rtstruct(path, volume.grid).values == 1, mask)
 
 
-def test_what_cannot_be_said_in_dicom_is_reported(volume, tmp_path):
+def test_masks_that_dicom_cannot_hold_are_refused(volume, tmp_path):
     path = tmp_path / "x.rtstruct.dcm"
     with pytest.raises(CannotSave, match="all objects are empty"):
         nmv.write_mask(path, np.zeros(volume.shape, bool), volume)

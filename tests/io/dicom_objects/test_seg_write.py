@@ -70,7 +70,7 @@ def test_frames_lie_at_the_right_place_for_others(volume, tmp_path):
         assert np.array_equal(frame > 0, labels[z] > 0)
 
 
-def test_it_states_what_who_and_of_which_series(volume, tmp_path):
+def test_file_names_structure_patient_and_series(volume, tmp_path):
     path = tmp_path / "seg.dcm"
     reported = Segment("left kidney", "#ff0000", algorithm="sam sam_vit_b.pth", version="01ec64")
     nmv.write_mask(path, two_objects(volume) == 1, volume, {1: reported})
@@ -111,7 +111,7 @@ def test_a_label_map_states_the_same_of_objects_that_do_not_overlap(volume, tmp_
         write_segments(tmp_path / "b.labelmap.dcm", {1: one, 2: two}, volume)
 
 
-def test_what_cannot_be_said_in_dicom_is_reported(volume, tmp_path):
+def test_masks_that_dicom_cannot_hold_are_refused(volume, tmp_path):
     with pytest.raises(CannotSave, match="all objects are empty"):
         nmv.write_mask(tmp_path / "s.dcm", np.zeros(volume.shape, bool), volume)
     plain = nmv.Volume(np.arange(8.0).reshape(2, 2, 2), name="phantom")

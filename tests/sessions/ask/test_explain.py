@@ -8,7 +8,7 @@ from napari_medvlm.data.conversation import State
 from napari_medvlm.data.errors import InvalidPrompt
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.sessions.ask.explain import obstacle
-from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.image_selection import ImageSelection
 from napari_medvlm.sessions.ask.other_images import NamedVolume
 from napari_medvlm.sessions.ask.session import AskSession
 from tests.sessions.ask.conversations import script

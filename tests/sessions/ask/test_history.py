@@ -15,7 +15,7 @@ from napari_medvlm.data.errors import OutOfMemory, SessionFileError
 from napari_medvlm.data.volume import Window
 from napari_medvlm.io.journal import new_journal, resumable
 from napari_medvlm.ledger.ledger import Ledger
-from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.image_selection import ImageSelection
 from napari_medvlm.sessions.ask.session import AskSession
 from tests.conftest import make_phantom
 from tests.sessions.ask.conversations import Watch, heard, script

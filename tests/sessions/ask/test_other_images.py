@@ -11,7 +11,7 @@ from napari_medvlm.data.grounding import Scope
 from napari_medvlm.data.prompts import Box
 from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.sessions.ask.model_input import ImageSelection, pictures
+from napari_medvlm.sessions.ask.image_selection import ImageSelection, pictures
 from napari_medvlm.sessions.ask.other_images import NamedVolume, counterpart, counterparts
 from tests.sessions.ask.conversations import heard, script
 

@@ -14,7 +14,7 @@ from napari_medvlm.data.errors import (
 )
 from napari_medvlm.data.volume import Window
 from napari_medvlm.sessions.ask.ground_claim import query_of
-from napari_medvlm.sessions.ask.model_input import ImageSelection
+from napari_medvlm.sessions.ask.image_selection import ImageSelection
 from napari_medvlm.sessions.ask.other_images import NamedVolume
 from napari_medvlm.sessions.ask.session import AskSession
 from tests.sessions.ask.conversations import Watch, heard, script
@@ -95,7 +95,7 @@ def test_what_cannot_be_asked_is_said_at_once(inline, scene):
     assert inline.active.turns == before
 
 
-def test_who_does_not_answer_is_refused(scene, foreign):
+def test_backend_without_answers_is_refused(scene, foreign):
     with pytest.raises(BackendUnavailable, match="does not answer"):
         AskSession(scene[0], foreign, "inline")
 
@@ -226,7 +226,7 @@ def test_a_sentence_without_a_place_is_grounded_afterwards(inline, scene):
     assert claim.problems
 
 
-def test_who_does_not_look_for_phrases_cannot_ground_a_sentence(inline):
+def test_backend_without_grounding_cannot_ground_a_sentence(inline):
     exchange = inline.ask("what?", context=script({"say": "left kidney"}))
     with pytest.raises(BackendUnavailable, match="does not find phrases"):
         inline.ground_claim(exchange, 0, "scripted")

@@ -11,7 +11,7 @@ from napari_medvlm.data.conversation import State
 from napari_medvlm.data.measurements.measure import diameters
 from napari_medvlm.data.tool_call import ToolCall
 from napari_medvlm.data.volume import Volume, Window
-from napari_medvlm.sessions.ask.model_input import ImageSelection, pictures
+from napari_medvlm.sessions.ask.image_selection import ImageSelection, pictures
 from napari_medvlm.sessions.ask.other_images import NamedVolume
 from napari_medvlm.sessions.ask.scene import Scene
 from napari_medvlm.sessions.ask.session import AskSession

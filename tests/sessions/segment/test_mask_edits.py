@@ -164,7 +164,7 @@ def test_a_mask_on_another_grid_and_a_closed_session_are_refused(session):
         session.paint({1: CORNER})
 
 
-def test_nothing_painted_is_no_edit(session):
+def test_empty_stroke_records_no_edit(session):
     session.paint({1: np.zeros(SHAPE, bool)})
     session.paint({0: CORNER})
     assert not session.ledger.records

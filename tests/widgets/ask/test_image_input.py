@@ -18,7 +18,7 @@ from napari_medvlm.layers import layer_data
 from napari_medvlm.layers.convert import volume_of
 from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.layers.pairing.pairing_layers import PairedStudies, PairingLayers
-from napari_medvlm.sessions.ask.model_input import pictures
+from napari_medvlm.sessions.ask.image_selection import pictures
 from napari_medvlm.sessions.ask.visual_prompts import VisualPrompting
 from napari_medvlm.widgets.ask.image_input import (
     AROUND,

@@ -20,7 +20,7 @@ from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.volume import Modality, Volume, Window
 from napari_medvlm.data.window_presets import CT_COLORS
 from napari_medvlm.ledger.stored_images import StoredSliceImage
-from napari_medvlm.sessions.ask.model_input import (
+from napari_medvlm.sessions.ask.image_selection import (
     ImageSelection,
     pictures,
 )

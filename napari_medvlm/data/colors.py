@@ -1,4 +1,9 @@
-"""Colours of new objects: as many as there are labels in 8 bits, each far from all before it."""
+"""Colours of objects, prompts, boxes and outlines.
+
+There are as many colours of objects as labels in 8 bits, each far from all before it; boxes of
+phrases and of answers use the same sequence. Outlines that are drawn into a model's input have
+colours with names: `sessions.ask.visual_prompts.COLORS`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,14 @@ FIRST = (
     "#c7e05c", "#8cb3ff",
 )  # fmt: skip
 """The first colours, easy to distinguish on grey."""
+POSITIVE, NEGATIVE, PENDING = "#2ee66b", "#ff4d4d", "#ffa500"
+"""Of positive and negative prompts, and of prompts whose mask is not computed yet."""
+REFERENCE = "#ffffff"
+"""Of boxes read from a file of references, in the viewer."""
+TRUTH, DETECTED = "#00a36c", "#ff7f0e"
+"""Of outlines in reports and evaluated cases, distinguishable without seeing red or green."""
+UNLINKED = "#808080"
+"""Of sentences without regions."""
 COUNT = 255
 STEPS = 14
 """Levels of red, green and blue among the candidates."""

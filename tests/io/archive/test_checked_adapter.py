@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from napari_medvlm.data.errors import ArchiveError, BackendUnavailable
-from napari_medvlm.io.archive import connection
+from napari_medvlm.io.archive import checked_adapter
 from napari_medvlm.io.archive.base import Query
 from napari_medvlm.io.archive.dicomweb import DicomWeb
 from napari_medvlm.settings import allowed_hosts
@@ -54,7 +54,7 @@ def test_a_name_with_a_public_address_first_is_refused(monkeypatch, second):
 
 
 def test_more_than_the_limit_is_refused(monkeypatch, kept_logins):
-    monkeypatch.setattr(connection, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(checked_adapter, "MOST_BYTES", 1 << 20)
     with (
         serving_study("127.0.0.1", body=b"[" + b" " * (1 << 20) + b"]") as (port, _),
         pytest.raises(ArchiveError, match="sent more than 1 MB in one response"),

@@ -1,4 +1,4 @@
-"""What a model sees of an image: chosen by a person, made into pictures."""
+"""Slices, crops and windows that a model receives, and the images prepared from them."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from napari_medvlm.sessions.segment.colors import COUNT, color_of, to_lab
+from napari_medvlm.data.colors import COUNT, color_of, to_lab
 
 
 def rgb_of(ids):
