@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from napari_medvlm.data.colors import NEGATIVE, POSITIVE
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.layers.display.redraw_pace import pace
 from napari_medvlm.layers.mask_layer import MaskLayer
-from napari_medvlm.layers.prompts.base import NEGATIVE, POSITIVE, PromptLayer
+from napari_medvlm.layers.prompts.base import PromptLayer
 from napari_medvlm.layers.prompts.points import PointsLayer
 from napari_medvlm.layers.prompts.scribbles import ScribblesLayer
 from napari_medvlm.layers.prompts.shapes import ShapesLayer
