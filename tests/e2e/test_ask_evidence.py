@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QApplication
 
+SHARES_WINDOWS = True
+
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 

@@ -18,6 +18,8 @@ from napari_medvlm.widgets.other_docks import bring_in
 from tests.conftest import make_phantom
 from tests.foreign.medvlm_foreign_answers import THINKING
 
+SHARES_WINDOWS = True
+
 LEFT = 0
 
 

@@ -13,6 +13,8 @@ from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.conftest import make_phantom
 from tests.e2e.conftest import LEFT, RIGHT
 
+SHARES_WINDOWS = True
+
 CORNER = (12, 4, 6)
 CTRL = Qt.KeyboardModifier.ControlModifier
 

@@ -17,6 +17,8 @@ from napari_medvlm.widgets.segment import commands as segment_commands
 from tests.conftest import make_phantom
 from tests.io.archive.test_dicomweb import make
 
+SHARES_WINDOWS = True
+
 
 class Worker:
     """What the user does in the dock."""

@@ -11,6 +11,8 @@ from napari_medvlm.data.window_presets import CT_WINDOWS, dragged
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.e2e.conftest import LEFT, OUTSIDE
 
+SHARES_WINDOWS = True
+
 SHIFT, CTRL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 NONE = Qt.KeyboardModifier.NoModifier
 

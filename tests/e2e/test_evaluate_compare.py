@@ -19,6 +19,8 @@ from napari_medvlm.widgets.evaluate.compare_panel import NONE
 from tests.conftest import dice, make_phantom
 from tests.e2e.conftest import LEFT
 
+SHARES_WINDOWS = True
+
 WAIT_MS = 300_000
 CUT = (slice(20, 60), slice(30, 80), slice(20, 75))
 

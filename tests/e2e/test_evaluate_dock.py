@@ -26,6 +26,8 @@ from tests.evaluation.segment import data_sets
 from tests.io.conftest import PATIENT
 from tests.io.dicom_files import write_series
 
+SHARES_WINDOWS = True
+
 WAIT_MS = 300_000
 PLAN = Plan(interactions=3, jitter_mm=1.5, seed=7)
 

@@ -16,6 +16,8 @@ from napari_medvlm.layers.convert import KEY
 from napari_medvlm.widgets.evaluate.open_case import show
 from tests.evaluation.text_runs import picture
 
+SHARES_WINDOWS = True
+
 
 def sought(phrase, wanted, found, iou):
     places = [

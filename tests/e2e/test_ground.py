@@ -17,6 +17,8 @@ from tests.conftest import dice, make_phantom
 from tests.e2e.grounding import Asker, ground_docks
 from tests.worker import fork_server
 
+SHARES_WINDOWS = True
+
 
 @pytest.fixture
 def open_dock(make_napari_viewer, qtbot):

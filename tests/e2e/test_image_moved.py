@@ -11,6 +11,8 @@ from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.conftest import make_phantom
 from tests.e2e.conftest import LEFT, RIGHT
 
+SHARES_WINDOWS = True
+
 
 def test_image_masks_and_prompts_stay_aligned_when_any_layer_is_moved(person, reported):
     person.dock.tools.choose(Tool.POINT)

@@ -9,6 +9,8 @@ from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.conftest import make_phantom
 from tests.e2e.conftest import LEFT
 
+SHARES_WINDOWS = True
+
 
 def masks(person):
     """Voxels of objects in each labels layer."""

@@ -18,6 +18,8 @@ from napari_medvlm.widgets.segment.measurements import MeasurePanel
 from tests.io.archive.test_dicomweb import make
 from tests.io.orthanc import PASSWORD, USER
 
+SHARES_WINDOWS = True
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Orthanc is Debian's")
 
 

@@ -12,6 +12,8 @@ from tests.conftest import make_phantom
 from tests.e2e.test_segment_models import WAIT_MS, is_answered, run_command, take_backend
 from tests.worker import fork_server
 
+SHARES_WINDOWS = True
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):

@@ -15,6 +15,8 @@ from napari_medvlm.widgets.segment import dock, timing
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.e2e.conftest import HAND_MS, LEFT, RIGHT, _drag
 
+SHARES_WINDOWS = True
+
 CTRL = Qt.KeyboardModifier.ControlModifier
 
 

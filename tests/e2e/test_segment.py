@@ -18,6 +18,8 @@ from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.conftest import dice, make_phantom
 from tests.e2e.conftest import LEFT, OUTSIDE, RIGHT
 
+SHARES_WINDOWS = True
+
 
 def test_the_first_click_in_the_image_gives_a_mask_of_the_object(person):
     assert person.dock.tools.tool is Tool.POINT

@@ -9,6 +9,8 @@ from napari_medvlm.layers.orientation import Plane, show_plane
 from napari_medvlm.widgets.segment.prompt_toolbar import Tool
 from tests.e2e.conftest import LEFT, RIGHT
 
+SHARES_WINDOWS = True
+
 
 @pytest.mark.parametrize("plane", list(Plane), ids=lambda plane: plane.name)
 def test_a_box_on_any_plane_is_one_slice_thick_there(person, plane):

@@ -18,6 +18,8 @@ from tests.conftest import make_phantom
 from tests.e2e.conftest import LEFT, RIGHT
 from tests.worker import fork_server
 
+SHARES_WINDOWS = True
+
 ROOT = Path(__file__).parents[2]
 WAIT_MS = 300_000
 EVERY_DOCK = """

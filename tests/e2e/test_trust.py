@@ -17,6 +17,8 @@ from napari_medvlm.widgets.checks.fold import TrustFold
 from tests.checks.conftest import answerers, spotted  # noqa: F401  # a fixture
 from tests.e2e.asking import Asker
 
+SHARES_WINDOWS = True
+
 
 @pytest.fixture
 def open_with(make_napari_viewer, qtbot, answerers):  # noqa: F811
