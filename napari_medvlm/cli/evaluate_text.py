@@ -135,9 +135,9 @@ def ask(  # noqa: PLR0913  # one for each option
             boxes=boxes,
         )
         paths = images.absolute(), references.absolute(), out.absolute() / "images"
-        note_device(backend, device)
         items = find_items(dataset, *paths)
         data = _data(str(dataset), images, references)
+        note_device(backend, device)
         summary = evaluate(TASK, items, plan, data, out, case_workers(workers, ray), progress)
     print_result(summary, as_json, lambda: _ask_lines(summary, out))
 

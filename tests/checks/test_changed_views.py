@@ -15,7 +15,7 @@ from napari_medvlm.data.region import Region, SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.data.volume import Volume
 from tests.checks.conftest import spotted
-from tests.checks.test_all_checks import QUESTION, never, subject_of
+from tests.checks.test_check_list import QUESTION, never, subject_of
 
 
 def bright_volume():

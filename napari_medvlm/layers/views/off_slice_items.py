@@ -84,9 +84,10 @@ class OffSliceItems:
         self.note_change()
 
     def remove_source(self, source: Source) -> None:
-        """Draw the items of a source no more."""
-        self._sources.remove(source)
-        self.note_change()
+        """Draw the items of a source no more, if they are drawn: what closes may close twice."""
+        if source in self._sources:
+            self._sources.remove(source)
+            self.note_change()
 
     def note_change(self, view: Any = None) -> None:
         """Read all sources again, and draw in one view or in all."""
