@@ -144,6 +144,19 @@ def test_an_affine_that_places_nothing_is_refused(affine):
         Grid((2, 2, 2), affine)
 
 
+def test_the_volume_of_a_voxel_is_that_of_its_parallelepiped():
+    sheared = affine_of(spacing=(5.0, 0.5, 0.8), degrees=(10, 20, 30)) @ np.array(
+        [[1, 0, 0, 0], [6.0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]
+    )
+    slice_edge, row, column = sheared[:3, :3].T
+    volume = abs(np.dot(slice_edge, np.cross(row, column)))
+    grid = Grid((4, 5, 6), sheared)
+    assert_allclose(grid.voxel_mm3, volume)
+    assert_allclose(grid.voxel_mm3, 5.0 * 0.5 * 0.8)
+    assert np.prod(grid.spacing) > 1.1 * volume  # the edge along the slices is longer
+    assert_allclose(grid.voxel_ml, volume / 1000)
+
+
 def test_another_grid_is_noticed():
     a = Grid((4, 4, 4), np.eye(4))
     moved = np.eye(4)

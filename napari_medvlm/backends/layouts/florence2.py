@@ -45,8 +45,6 @@ RULES = (
     (r"^language_model\.model\.", "model.language_model."),
     (r"^language_model\.lm_head\.", "lm_head."),
 )
-IMAGENET_MEAN = [0.485, 0.456, 0.406]
-IMAGENET_STD = [0.229, 0.224, 0.225]
 SIDE = 768
 
 
@@ -142,6 +140,7 @@ def _generation(text: Mapping[str, Any]) -> dict[str, Any]:
 def _processor(checkpoint: Checkpoint, tokenizer: Any, stride: int) -> Any:
     """The processor, with the image size and colours that the folder states."""
     import transformers
+    from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
     try:
         text = (checkpoint.folder / "preprocessor_config.json").read_text("utf-8")
@@ -153,8 +152,8 @@ def _processor(checkpoint: Checkpoint, tokenizer: Any, stride: int) -> Any:
     images = transformers.CLIPImageProcessor(
         size=side,
         do_center_crop=False,
-        image_mean=stated.get("image_mean", IMAGENET_MEAN),
-        image_std=stated.get("image_std", IMAGENET_STD),
+        image_mean=stated.get("image_mean", IMAGENET_DEFAULT_MEAN),
+        image_std=stated.get("image_std", IMAGENET_DEFAULT_STD),
         resample=stated.get("resample", 3),
         image_seq_length=(side["height"] // stride) * (side["width"] // stride) + 1,
     )

@@ -22,8 +22,6 @@ from napari_medvlm.data.errors import BackendUnavailable
 if TYPE_CHECKING:
     import torch
 
-IMAGENET_MEAN = [0.485, 0.456, 0.406]
-IMAGENET_STD = [0.229, 0.224, 0.225]
 MARKS = {
     "start_image_token": "<img>",
     "end_image_token": "</img>",
@@ -244,11 +242,12 @@ def _tokenizer(checkpoint: Checkpoint) -> Any:
 
 def _processor(config: Mapping[str, Any], tokenizer: Any, side: int, length: int) -> Any:
     import transformers
+    from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
     images = transformers.GotOcr2ImageProcessor(
         size={"height": side, "width": side},
-        image_mean=IMAGENET_MEAN,
-        image_std=IMAGENET_STD,
+        image_mean=IMAGENET_DEFAULT_MEAN,
+        image_std=IMAGENET_DEFAULT_STD,
         min_patches=int(config.get("min_dynamic_patch", 1)),
         max_patches=int(config.get("max_dynamic_patch", 6)),
         crop_to_patches=bool(config.get("dynamic_image_size", False)),

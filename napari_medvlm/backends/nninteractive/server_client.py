@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -19,11 +18,7 @@ from napari_medvlm.settings.allowed_hosts import (
     is_private,
     origin,
 )
-
-KEY = "NAPARI_MEDVLM_API_KEY"
-
-SERVICE = "napari-medvlm"
-"""The name under which a keyring stores keys, each for the origin of a server's address."""
+from napari_medvlm.settings.api_keys import SERVICE, VARIABLE, api_key
 
 EXAMPLE = "http://127.0.0.1:1527"
 
@@ -46,7 +41,7 @@ def claimed(url: str, voxels: Callable[[], int] = lambda: 0) -> Any:
         with _own_connection(
             url, voxels
         ):  # an empty key: the library would take that of another program
-            session.__init__(url, api_key=key_of(url) or "")
+            session.__init__(url, api_key=api_key(url))
     except BaseException:  # the library leaves its connection open when it is turned away
         if hasattr(session, "_http"):
             session._http.close()
@@ -97,21 +92,6 @@ def client() -> Any:
         if not loaded:
             del sys.modules["torch"]
     return remote
-
-
-def key_of(url: str) -> str | None:
-    """The key for a server: ``NAPARI_MEDVLM_API_KEY``, else what the keyring has for its origin."""
-    if KEY in os.environ:
-        return os.environ[KEY]
-    try:
-        import keyring
-        from keyring.errors import KeyringError
-    except ImportError:
-        return None
-    with suppress(KeyringError):
-        key: str | None = keyring.get_password(SERVICE, origin(url))
-        return key
-    return None
 
 
 @contextmanager
@@ -168,7 +148,7 @@ def _refused(at: str, response: Any) -> BackendUnavailable | BackendFailed:
             f"The server {at} rejected the API key."
             if "Authorization" in response.request.headers
             else f"The server {at} requires an API key.",
-            f"Set the variable {KEY}, or store it with: keyring set {SERVICE} {at}",
+            f"Set the variable {VARIABLE}, or store it with: keyring set {SERVICE} {at}",
         )
     if response.status_code in (404, 405):
         return _another(at)

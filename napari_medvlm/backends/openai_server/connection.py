@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import importlib.util
-import os
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -21,12 +18,11 @@ from napari_medvlm.settings.allowed_hosts import (
     origin,
     require_allowed,
 )
+from napari_medvlm.settings.api_keys import api_key
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-KEY = "NAPARI_MEDVLM_API_KEY"
-"""The environment variable of the key. Keys of other services are never looked at."""
 CONNECT_S = 10.0
 SENT_HEADERS = frozenset(
     {"host", "accept", "accept-encoding", "connection", "content-type", "content-length"}
@@ -86,22 +82,6 @@ def joined(base_url: str, name: str) -> str:
     return f"{base}#{name}" if name else base
 
 
-def key_for(base_url: str) -> str:
-    """The key of a server: from the environment, or the system's keyring; empty if there is none.
-
-    The keyring is asked for ``napari-medvlm`` and the server's scheme, host and port.
-    """
-    key = os.environ.get(KEY, "").strip()
-    if key or importlib.util.find_spec("keyring") is None:
-        return key
-    import keyring
-    from keyring.errors import KeyringError
-
-    with contextlib.suppress(KeyringError):
-        return keyring.get_password("napari-medvlm", origin(base_url)) or ""
-    return ""
-
-
 def models_of(base_url: str, timeout_s: float = 5.0) -> list[str]:
     """The names of the models that a server offers. Takes a while: not for the window's thread.
 
@@ -133,7 +113,7 @@ def client(base_url: str) -> AsyncOpenAI:
     """
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
-    key, address = key_for(base_url), checked_address(base_url)
+    key, address = api_key(base_url), checked_address(base_url)
 
     async def keep_to_ourselves(request: Any) -> None:
         for name in set(request.headers) - SENT_HEADERS:

@@ -104,4 +104,4 @@ def _entropy(shares: FloatArray) -> float:
 
 
 def _volume_mm3(grid: Grid) -> float:
-    return float(np.prod(grid.shape) * np.prod(grid.spacing))
+    return float(np.prod(grid.shape)) * grid.voxel_mm3

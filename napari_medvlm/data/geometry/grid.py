@@ -24,6 +24,8 @@ from napari_medvlm.data.errors import GeometryMismatch, InvalidImage
 FloatArray = NDArray[np.float64]
 Index = tuple[int, int, int]
 
+MM3_PER_ML = 1000.0
+
 
 @dataclass(frozen=True, eq=False)
 class Grid:
@@ -52,6 +54,16 @@ class Grid:
     def spacing(self) -> tuple[float, float, float]:
         """Size of a voxel along each axis of the array, in millimetres."""
         return spacing_mm(self.affine)
+
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel: of the parallelepiped, where the axes are not orthogonal."""
+        return abs(float(np.linalg.det(self.affine[:3, :3])))
+
+    @property
+    def voxel_ml(self) -> float:
+        """`voxel_mm3` in mL."""
+        return self.voxel_mm3 / MM3_PER_ML
 
     def to_world(self, zyx: ArrayLike) -> FloatArray:
         """Voxel indices ``(..., 3)`` as patient millimetres ``(..., 3)``."""

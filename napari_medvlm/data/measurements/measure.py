@@ -96,10 +96,9 @@ def measure(volume: Volume, mask: Mask | NDArray[Any]) -> Measurement:
         return Measurement(0.0, None, float("nan"), float("nan"), float("nan"), unit)
     inside = volume.intensity()[mask.slices][mask.crop]
     mean, sd = _mean_and_sd(inside)
-    voxel_mm3 = abs(float(np.linalg.det(volume.affine[:3, :3])))
     low, high = _extent(mask, volume.grid).tolist()
     return Measurement(
-        volume_ml=mask.voxels * voxel_mm3 / 1000.0,
+        volume_ml=mask.voxels * volume.grid.voxel_ml,
         box_mm=(tuple(low), tuple(high)),
         mean=mean * volume.scale,
         sd=sd * volume.scale,

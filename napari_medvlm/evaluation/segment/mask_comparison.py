@@ -11,7 +11,6 @@ from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.mask import BoolArray, Mask
 from napari_medvlm.evaluation.metrics import segmentation
 
-ML = 1000.0
 """Cubic millimetres in a millilitre."""
 
 
@@ -67,7 +66,7 @@ def compare_masks(a: Mask, b: Mask, grid: Grid, tolerance_mm: float) -> MaskComp
         nsd = segmentation.surface_dice(first, second, grid.spacing, tolerance_mm)
     except BackendUnavailable as error:
         note = str(error)
-    voxel_ml = abs(float(np.linalg.det(grid.affine[:3, :3]))) / ML
+    voxel_ml = grid.voxel_ml
     shared = int(np.count_nonzero(first & second))
     return MaskComparison(
         segmentation.dice(first, second),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,7 +31,6 @@ from napari_medvlm.evaluation.studies.strata import Columns, store_columns
 from napari_medvlm.io import read_volume
 
 Json = dict[str, Any]
-MM3_PER_ML = 1000.0
 MASK_WORDS = PairWords(
     first="mask",
     no_case="Give a folder with a label image for each case, named like the reference; other names "
@@ -143,7 +141,7 @@ def _scored(case: Case, mask_path: Path, plan: Plan) -> Outcome:
     loaded, mask_image = load(case), read_volume(mask_path)
     require_same_grid(loaded.volume.grid, mask_image.grid, f"The mask {mask_path.name}")
     predicted = integer_labels_of(mask_image, mask_path)
-    voxel_ml = math.prod(loaded.volume.spacing) / MM3_PER_ML
+    voxel_ml = loaded.volume.grid.voxel_ml
     attempts, absent = [], []
     for structure in present(case, loaded, plan.structures):
         truth = loaded.truth(structure)

@@ -28,7 +28,6 @@ from napari_medvlm.worker.messages import Request
 from napari_medvlm.worker.runner import Job
 
 MIB = 2**20
-MM3_PER_ML = 1000.0
 MEMORY_S = 0.02
 OnStep = Callable[[Step, Mask], object]
 
@@ -202,8 +201,7 @@ class _Memory:
 
 
 def _volume_ml(volume: Volume, mask: BoolArray) -> float:
-    voxel_mm3 = abs(float(np.linalg.det(volume.affine[:3, :3])))
-    return int(np.count_nonzero(mask)) * voxel_mm3 / MM3_PER_ML
+    return int(np.count_nonzero(mask)) * volume.grid.voxel_ml
 
 
 def _step(

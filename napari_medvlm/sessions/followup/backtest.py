@@ -44,8 +44,7 @@ def mask_reliability(studies: Studies, proposal: Proposal) -> Reliability:
     linked = bool(edges_of([proposal.mask_near([planted])], [planted], grid))
     measured = None
     if linked and planted.voxels:
-        voxel_ml = abs(float(np.linalg.det(grid.affine[:3, :3]))) / 1000
-        measured = change_percent(lesion.volume_ml, planted.voxels * voxel_ml)
+        measured = change_percent(lesion.volume_ml, planted.voxels * grid.voxel_ml)
     return judged(measured, error)
 
 

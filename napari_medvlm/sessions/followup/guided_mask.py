@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.data.geometry.grid import FloatArray
+from napari_medvlm.data.geometry.grid import MM3_PER_ML, FloatArray
 from napari_medvlm.data.mask import BoolArray, Mask
 from napari_medvlm.sessions.followup.contrast import RING_MM
 from napari_medvlm.sessions.followup.lesions import Lesion, box_points, sampled
@@ -117,7 +117,7 @@ def guided_mask(
     )
     if change_mm3 is None:
         return now
-    voxels = (1000 * lesion.volume_ml + change_mm3) / float(np.prod(region.spacing))
+    voxels = (MM3_PER_ML * lesion.volume_ml + change_mm3) / studies.current.grid.voxel_mm3
     return Mask.in_box(_of_volume(before, after, region, round(voxels)), region.start, mapped.shape)
 
 

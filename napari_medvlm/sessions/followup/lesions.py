@@ -77,8 +77,7 @@ class Lesion:
     @property
     def volume_ml(self) -> float:
         """Number of voxels times the volume of one."""
-        voxel_mm3 = abs(float(np.linalg.det(self.grid.affine[:3, :3])))
-        return self.mask.voxels * voxel_mm3 / 1000
+        return self.mask.voxels * self.grid.voxel_ml
 
 
 def lesions_of(labels: NamedLabels) -> tuple[Lesion, ...]:

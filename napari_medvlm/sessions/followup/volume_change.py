@@ -191,8 +191,7 @@ def _shift_mm3(  # two images, the map between them, and the masks
         return None
     shift = np.clip(now, *WINDOW) - np.clip(was, *WINDOW)
     counted = (border_mm <= BORDER_MM) & (ring_mm <= GROWTH_MM) & (inside | ~others)
-    voxel_mm3 = abs(float(np.linalg.det(own.grid.affine[:3, :3])))
-    return float(shift[counted].sum()) / (WINDOW[1] - WINDOW[0]) * voxel_mm3
+    return float(shift[counted].sum()) / (WINDOW[1] - WINDOW[0]) * own.grid.voxel_mm3
 
 
 def scaled(

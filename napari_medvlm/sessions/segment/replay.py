@@ -121,7 +121,7 @@ class Compared:
 
 def compared(then: Mask, now: Replayed, backend_recorded: str | None, volume: Volume) -> Compared:
     """Compare a mask with what another backend made of its prompts."""
-    voxel_ml = abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1000
+    voxel_ml = volume.grid.voxel_ml
     total = then.voxels + now.mask.voxels
     shared = int(np.count_nonzero(then.full() & now.mask.full()))
     return Compared(

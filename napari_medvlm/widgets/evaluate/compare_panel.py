@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.data.errors import MedVLMError
+from napari_medvlm.evaluation.runs.report import NONE
 from napari_medvlm.evaluation.segment.mask_comparison import MaskComparison, compare_masks
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.layers.difference_layer import (
@@ -44,7 +45,6 @@ REST_MS = 300
 """How long after a change the figures follow: a stroke of the brush changes a mask many times."""
 EVENTS = ("data", "set_data", "labels_update", "visible")
 """Events of a layer after which its labels may be others."""
-NONE = "–"  # noqa: RUF001  # a dash for none
 ROWS = ("Dice", "IoU", "NSD", "HD95", "Volume A", "Volume B", "Difference")
 WHICH = {ONLY_A: "only A", ONLY_B: "only B", BOTH: "both"}
 SWATCH = 12

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_medvlm.evaluation.runs.report import NONE
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Step
 from napari_medvlm.evaluation.segment.plan import Plan
 from napari_medvlm.evaluation.segment.summary import WANTED, auc_max, figures
@@ -24,7 +25,6 @@ from napari_medvlm.widgets.parts.wrapped_label import WrappedLabel
 
 HEAD = ["", "Prompt", "Dice", "IoU", "NSD", "HD95 (mm)", "Time (s)"]
 HEIGHT = 130
-NONE = "–"  # noqa: RUF001  # a dash for none
 
 
 class StepTable(QTreeWidget):

@@ -13,9 +13,10 @@ import pytest
 
 from napari_medvlm.backends.nninteractive.local import MemorySettings, opened
 from napari_medvlm.backends.nninteractive.server import NNInteractiveServerBackend
-from napari_medvlm.backends.nninteractive.server_client import client, key_of
+from napari_medvlm.backends.nninteractive.server_client import client
 from napari_medvlm.data.errors import BackendUnavailable, Cancelled, InvalidImage
 from napari_medvlm.data.volume import Volume
+from napari_medvlm.settings.api_keys import api_key
 from tests.backends.nninteractive.by_hand import CASES, ByHand, Heard, asked, silent, volume
 from tests.backends.nninteractive.tiny_nninteractive import (
     LICENCE,
@@ -226,8 +227,8 @@ def test_a_key_is_kept_by_the_keyring(monkeypatch):
     monkeypatch.delenv("NAPARI_MEDVLM_API_KEY")
     kept = {("napari-medvlm", "http://127.0.0.1:1527"): "kept"}
     monkeypatch.setattr(keyring, "get_password", lambda *of: kept.get(of))
-    assert key_of("http://127.0.0.1:1527/") == "kept"
-    assert key_of("http://127.0.0.1:1528") is None
+    assert api_key("http://127.0.0.1:1527/") == "kept"
+    assert api_key("http://127.0.0.1:1528") == ""
 
 
 PROGRAM = """
