@@ -38,6 +38,7 @@ from napari_medvlm.ledger.region_records import (
 from napari_medvlm.ledger.repair import repaired
 from napari_medvlm.ledger.serialization import json_of
 from napari_medvlm.ledger.state import LedgerState, LiveObject
+from napari_medvlm.ledger.step_counts import StepCounts
 from napari_medvlm.ledger.steps import Steps
 
 STORED_EVERY = 64
@@ -166,7 +167,7 @@ class Ledger:
         what = f"{self.image.digest} {object_id} {serial} {time.astimezone(UTC).isoformat()}"
         return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, what).int}"
 
-    def steps(self, live: LiveObject) -> tuple[int, ...]:
+    def steps(self, live: LiveObject) -> StepCounts:
         """How many prompts there were at each prediction that led to this object's next mask."""
         return self._steps.of(live, self._predicted.get(live.info.id, {}))
 

@@ -93,7 +93,9 @@ def needed_version(record: Record) -> int:
     match record:
         case Entry():
             return 3 if any(isinstance(event, MaskEdited) for event in record.events) else 1
-        case CursorMoved() | Predicted() | Grounded():
+        case Predicted():
+            return 4
+        case CursorMoved() | Grounded():
             return 1
     return 2
 

@@ -20,8 +20,9 @@ from napari_medvlm.ledger.region_records import (
     RegionChecked,
 )
 from napari_medvlm.ledger.serialization import Number, Value, now
+from napari_medvlm.ledger.step_counts import StoredStepCounts
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Version of the session file; a newer one is refused, an older one is upgraded by `migrate`."""
 
 
@@ -187,7 +188,7 @@ class Predicted(Value):
     serial: int
     backend: str
     model: str | None
-    steps: tuple[int, ...]
+    steps: StoredStepCounts
     digest: str
     voxels: int
     seconds: Number
@@ -211,7 +212,7 @@ class SessionHeader(Value):
     """The first line of a journal: all of a session but its records."""
 
     format: Literal["napari-medvlm session"] = "napari-medvlm session"
-    version: Literal[3] = VERSION
+    version: Literal[4] = VERSION
     image: ImageReference
 
 
