@@ -58,7 +58,7 @@ class Ledger:
     Attributes
     ----------
     damage
-        A sentence about the damaged records of its journal; empty if there are none.
+        What is damaged or was replaced in its file, in sentences; empty if nothing is.
 
     Raises
     ------
@@ -235,12 +235,16 @@ class Ledger:
         content = read_session(path, image)
         if not content.damaged:
             try:
-                return cls(content.image, without_gaps(content.records))
+                ledger = cls(content.image, without_gaps(content.records))
             except SessionFileError:
                 if path.suffix != JOURNAL_SUFFIX:
                     raise
+            else:
+                ledger.damage = " ".join(content.corrections)
+                return ledger
         ledger = cls(content.image, repaired(content.records))
-        ledger.damage = count_text(max(content.damaged, 1), path.name)
+        counted = count_text(max(content.damaged, 1), path.name)
+        ledger.damage = " ".join((counted, *content.corrections))
         return ledger
 
     def header(self) -> str:

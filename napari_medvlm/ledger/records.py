@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
+from napari_medvlm.data.colors import is_hex_color
 from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.ledger.conversation_records import ConversationRecord
 from napari_medvlm.ledger.pairing_records import PairingChosen
@@ -26,6 +26,9 @@ VERSION: Final = 4
 """Version of the session file; a newer one is refused, an older one is upgraded by `migrate`."""
 
 
+NO_COLOR: Final = "The colour of an object is not of the form #rrggbb: it is grey."
+
+
 class Overlap(StrEnum):
     """Which object a voxel belongs to when two claim it. Locked objects always keep theirs."""
 
@@ -37,9 +40,17 @@ class Overlap(StrEnum):
     """It belongs to both; the one changed last is drawn on top."""
 
 
-def _hex_color(color: str) -> str:
+class Corrections(list[str]):
+    """Context of validation that collects sentences about what was replaced."""
+
+
+def _hex_color(color: str, info: ValidationInfo) -> str:
     """The colour, or grey for what is no colour: it goes to napari, Qt and DICOM as it is."""
-    return color if re.fullmatch("#[0-9a-fA-F]{6}", color) else "#808080"
+    if is_hex_color(color):
+        return color
+    if isinstance(info.context, Corrections):
+        info.context.append(NO_COLOR)
+    return "#808080"
 
 
 class ObjectInfo(Value):
