@@ -53,8 +53,8 @@ class ObjectPrompts(Sequence[Prompt]):
         After the first follow names of other objects, whose masks `Mask.others` may have.
     """
 
-    items: tuple[Prompt, ...]
-    steps: tuple[int, ...] = ()
+    items: Sequence[Prompt]
+    steps: Sequence[int] = ()
     excluded: Mask | None = None
     phrases: tuple[str, ...] = ()
 

@@ -7,6 +7,7 @@ colours with names: `sessions.ask.visual_prompts.COLORS`.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import numpy as np
@@ -37,6 +38,11 @@ SRGB_TO_XYZ = (
     (0.2126729, 0.7151522, 0.0721750),
     (0.0193339, 0.1191920, 0.9503041),
 )
+
+
+def is_hex_color(text: str) -> bool:
+    """Whether a text is a colour of the form ``#rrggbb``."""
+    return re.fullmatch("#[0-9a-fA-F]{6}", text) is not None
 
 
 def color_of(object_id: int) -> str:

@@ -14,6 +14,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers.colormaps import label_colormap
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.display.screen_size import ScreenSize
+from napari_medvlm.layers.early_imports import import_early
 from napari_medvlm.layers.layer_set import LayerSet
 from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.layers.views.region_views import LinkedRegionBoxes
@@ -56,6 +57,7 @@ class RegionLayers:
         on_chosen: Callable[[int], None],
         kind: str = "found",
     ) -> None:
+        import_early()
         self.viewer = viewer
         self.volume = volume
         self.title = title

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 V = TypeVar("V")
 
@@ -56,9 +56,15 @@ class AppendMap(Mapping[int, V], Generic[V]):
         keys, values = self._keys[start : self._count], self._values[start : self._count]
         return zip(keys, values, strict=True)
 
-    def values_from(self, start: int) -> tuple[V, ...]:
+    def values_from(self, start: int) -> AppendedValues[V]:
         """The values from a position on, oldest first."""
-        return tuple(self._values)[start : self._count]  # all of a tuple is no copy
+        return AppendedValues(self._values, start, self._count)
+
+    def key_at(self, position: int) -> int:
+        """The key at a position, 0 or more."""
+        if position >= self._count:
+            raise IndexError(position)
+        return self._keys[position]
 
     def __getitem__(self, key: int) -> V:
         row = self._rows[key]
@@ -89,6 +95,43 @@ class AppendMap(Mapping[int, V], Generic[V]):
 
     def __repr__(self) -> str:
         return f"AppendMap({dict(self.items())})"
+
+
+class AppendedValues(Sequence[V]):
+    """A part of the values of an `AppendMap`, which is no copy; it is pickled as a tuple."""
+
+    __slots__ = ("_start", "_stop", "_values")
+
+    def __init__(self, values: list[V], start: int, stop: int) -> None:
+        self._values, self._start, self._stop = values, start, stop
+
+    @overload
+    def __getitem__(self, index: int) -> V: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[V, ...]: ...
+    def __getitem__(self, index: int | slice) -> V | tuple[V, ...]:
+        inside = range(self._start, self._stop)[index]
+        if isinstance(inside, int):
+            return self._values[inside]
+        return tuple(self._values[i] for i in inside)
+
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    def __iter__(self) -> Iterator[V]:
+        return islice(self._values, self._start, self._stop)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, tuple | AppendedValues) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return tuple, (tuple(self),)
 
 
 class _Values(ValuesView[V]):

@@ -38,6 +38,7 @@ from napari_medvlm.ledger.region_records import (
 from napari_medvlm.ledger.repair import repaired
 from napari_medvlm.ledger.serialization import json_of
 from napari_medvlm.ledger.state import LedgerState, LiveObject
+from napari_medvlm.ledger.step_counts import StepCounts
 from napari_medvlm.ledger.steps import Steps
 
 STORED_EVERY = 64
@@ -57,7 +58,7 @@ class Ledger:
     Attributes
     ----------
     damage
-        A sentence about the damaged records of its journal; empty if there are none.
+        What is damaged or was replaced in its file, in sentences; empty if nothing is.
 
     Raises
     ------
@@ -166,7 +167,7 @@ class Ledger:
         what = f"{self.image.digest} {object_id} {serial} {time.astimezone(UTC).isoformat()}"
         return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, what).int}"
 
-    def steps(self, live: LiveObject) -> tuple[int, ...]:
+    def steps(self, live: LiveObject) -> StepCounts:
         """How many prompts there were at each prediction that led to this object's next mask."""
         return self._steps.of(live, self._predicted.get(live.info.id, {}))
 
@@ -234,12 +235,16 @@ class Ledger:
         content = read_session(path, image)
         if not content.damaged:
             try:
-                return cls(content.image, without_gaps(content.records))
+                ledger = cls(content.image, without_gaps(content.records))
             except SessionFileError:
                 if path.suffix != JOURNAL_SUFFIX:
                     raise
+            else:
+                ledger.damage = " ".join(content.corrections)
+                return ledger
         ledger = cls(content.image, repaired(content.records))
-        ledger.damage = count_text(max(content.damaged, 1), path.name)
+        counted = count_text(max(content.damaged, 1), path.name)
+        ledger.damage = " ".join((counted, *content.corrections))
         return ledger
 
     def header(self) -> str:

@@ -52,12 +52,12 @@ def upgrade(content: Json) -> Json:
     content
         The parsed JSON of a session file, or of a journal joined to one. It is not changed.
     """
-    if content.get("version") == 2:
-        return {**content, "version": 3}
+    if content.get("version") in (2, 3):
+        return {**content, "version": 4}
     if content.get("version") != 1:
         return content
     records = [_record(record) for record in content.get("records", [])]
-    return {**content, "version": 3, "records": records}
+    return {**content, "version": 4, "records": records}
 
 
 def _record(old: Json) -> Json:

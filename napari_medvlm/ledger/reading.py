@@ -16,6 +16,7 @@ from napari_medvlm.ledger.journal_lines import read_lines
 from napari_medvlm.ledger.migrate import upgrade
 from napari_medvlm.ledger.records import (
     VERSION,
+    Corrections,
     CursorMoved,
     Entry,
     MaskEdited,
@@ -42,11 +43,14 @@ class Content:
         The records in order; `None` is a damaged or missing line of a journal.
     damaged
         Number of damaged or missing lines, the header included.
+    corrections
+        Sentences about values that were replaced.
     """
 
     image: ImageReference
     records: Sequence[Record | None]
     damaged: int = 0
+    corrections: tuple[str, ...] = ()
 
 
 def read_session(path: Path, image: ImageReference | None = None) -> Content:
@@ -72,10 +76,11 @@ def read_session(path: Path, image: ImageReference | None = None) -> Content:
         values = json.loads(data)
         _check_version(path.name, values)
         text = data if values.get("version", 0) == VERSION else json.dumps(upgrade(values))
-        content = SessionFile.model_validate_json(text)
+        corrections = Corrections()
+        content = SessionFile.model_validate_json(text, context=corrections)
     except _INVALID as error:
         raise _damaged(path.name) from error
-    return Content(content.image, content.records)
+    return Content(content.image, content.records, 0, _once(corrections))
 
 
 def header_version(data: bytes) -> int:
@@ -93,7 +98,9 @@ def needed_version(record: Record) -> int:
     match record:
         case Entry():
             return 3 if any(isinstance(event, MaskEdited) for event in record.events) else 1
-        case CursorMoved() | Predicted() | Grounded():
+        case Predicted():
+            return 4
+        case CursorMoved() | Grounded():
             return 1
     return 2
 
@@ -123,9 +130,11 @@ def _journal(name: str, data: bytes, image: ImageReference | None) -> Content:
     header = _header(name, head)
     if header is None and image is None:
         raise _damaged(name)
-    records = [_record(text) for text in others]
+    corrections = Corrections()
+    records = [_record(text, corrections) for text in others]
     missing = sum(record is None for record in records) + (header is None)
-    return Content(header or image, records, missing)  # type: ignore[arg-type]  # one is not None
+    known: ImageReference = header or image  # type: ignore[assignment]  # one is not None
+    return Content(known, records, missing, _once(corrections))
 
 
 def _header(name: str, text: bytes | None) -> ImageReference | None:
@@ -140,17 +149,21 @@ def _header(name: str, text: bytes | None) -> ImageReference | None:
         return None
 
 
-def _record(text: bytes | None) -> Record | None:
+def _once(corrections: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(corrections))
+
+
+def _record(text: bytes | None, corrections: Corrections) -> Record | None:
     """A record of the current format or of an older one; `None` if it is damaged."""
     if text is None:
         return None
     try:
-        return _records().validate_json(text)
+        return _records().validate_json(text, context=corrections)
     except ValidationError:
         pass
     try:
         (old,) = upgrade({"version": 1, "records": [json.loads(text)]})["records"]
-        return _records().validate_json(json.dumps(old))
+        return _records().validate_json(json.dumps(old), context=corrections)
     except (KeyError, *_INVALID):
         return None
 

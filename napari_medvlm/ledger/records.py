@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
+from napari_medvlm.data.colors import is_hex_color
 from napari_medvlm.data.prompts import InitialMask, Prompt
 from napari_medvlm.ledger.conversation_records import ConversationRecord
 from napari_medvlm.ledger.pairing_records import PairingChosen
@@ -20,9 +20,13 @@ from napari_medvlm.ledger.region_records import (
     RegionChecked,
 )
 from napari_medvlm.ledger.serialization import Number, Value, now
+from napari_medvlm.ledger.step_counts import StoredStepCounts
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Version of the session file; a newer one is refused, an older one is upgraded by `migrate`."""
+
+
+NO_COLOR: Final = "The colour of an object is not of the form #rrggbb: it is grey."
 
 
 class Overlap(StrEnum):
@@ -36,9 +40,17 @@ class Overlap(StrEnum):
     """It belongs to both; the one changed last is drawn on top."""
 
 
-def _hex_color(color: str) -> str:
+class Corrections(list[str]):
+    """Context of validation that collects sentences about what was replaced."""
+
+
+def _hex_color(color: str, info: ValidationInfo) -> str:
     """The colour, or grey for what is no colour: it goes to napari, Qt and DICOM as it is."""
-    return color if re.fullmatch("#[0-9a-fA-F]{6}", color) else "#808080"
+    if is_hex_color(color):
+        return color
+    if isinstance(info.context, Corrections):
+        info.context.append(NO_COLOR)
+    return "#808080"
 
 
 class ObjectInfo(Value):
@@ -187,7 +199,7 @@ class Predicted(Value):
     serial: int
     backend: str
     model: str | None
-    steps: tuple[int, ...]
+    steps: StoredStepCounts
     digest: str
     voxels: int
     seconds: Number
@@ -211,7 +223,7 @@ class SessionHeader(Value):
     """The first line of a journal: all of a session but its records."""
 
     format: Literal["napari-medvlm session"] = "napari-medvlm session"
-    version: Literal[3] = VERSION
+    version: Literal[4] = VERSION
     image: ImageReference
 
 

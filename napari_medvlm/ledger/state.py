@@ -79,7 +79,7 @@ class LiveObject:
     appended: AppendMap[int] = field(default_factory=AppendMap)
     count: int = 0
 
-    def current(self) -> tuple[Prompt, ...]:
+    def current(self) -> Sequence[Prompt]:
         """The prompts that count: from the last initial mask on."""
         return self.prompts.values_from(len(self.prompts) - self.count)
 
@@ -91,17 +91,26 @@ class LiveObject:
     @property
     def start(self) -> int | None:
         """Id of the last initial mask among the prompts; None if there is none."""
-        starts = (i for i in reversed(self.prompts) if isinstance(self.prompts[i], InitialMask))
-        return next(starts, None)
+        first = len(self.prompts) - self.count
+        if not self.count or not isinstance(self.current()[0], InitialMask):
+            return None
+        return self.prompts.key_at(first)
 
 
 @dataclass(frozen=True)
 class LedgerState:
-    """All that is live at some point of the ledger."""
+    """All that is live at some point of the ledger.
+
+    Attributes
+    ----------
+    locked
+        Ids of the objects that are locked.
+    """
 
     objects: Mapping[int, LiveObject] = field(default_factory=dict)
     overlap: Overlap = Overlap.NEWEST
     pairing: PairingChosen | None = None
+    locked: frozenset[int] = frozenset()
 
     def owner(self, prompt_id: int) -> LiveObject:
         """The object that a prompt belongs to; `InvalidPrompt` if it is not live."""
@@ -115,12 +124,25 @@ class LedgerState:
         state = replace(self, objects=dict(self.objects))  # one copy for all events
         for event in entry.events:
             state = _apply(state, event, entry)
-        return state
+        locked = _locked(state, entry.events)
+        return state if locked == self.locked else replace(state, locked=locked)
 
 
 def changed_ids(before: Mapping[int, LiveObject], after: Mapping[int, LiveObject]) -> Sequence[int]:
     """Ids of the objects that are new or not the same as before, in order."""
     return list(compress(after, map(is_not, after.values(), map(before.get, after))))
+
+
+def _locked(state: LedgerState, events: Sequence[Event]) -> frozenset[int]:
+    """Ids of the locked objects after events, which ``state`` has already."""
+    changed = {e.object.id for e in events if isinstance(e, ObjectAdded | ObjectChanged)}
+    removed = {e.object_id for e in events if isinstance(e, ObjectRemoved)}
+    if not changed and not removed:
+        return state.locked
+    objects = state.objects
+    return state.locked - changed - removed | {
+        i for i in changed if i in objects and objects[i].info.locked
+    }
 
 
 def _apply(state: LedgerState, event: Event, entry: Entry) -> LedgerState:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from napari_medvlm.ledger.append_map import AppendMap
 from napari_medvlm.ledger.state import LiveObject
+from napari_medvlm.ledger.step_counts import StepCounts
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class _Seen:
 
     appended: AppendMap[int]
     last: int
-    counts: AppendMap[int]
+    counts: StepCounts
 
 
 class Steps:
@@ -40,7 +41,7 @@ class Steps:
         if seen is not None and serial <= seen.last:
             del self._seen[object_id]
 
-    def of(self, live: LiveObject, predicted: Container[int]) -> tuple[int, ...]:
+    def of(self, live: LiveObject, predicted: Container[int]) -> StepCounts:
         """How many prompts there were at each prediction that led to the object's next mask.
 
         Parameters
@@ -50,12 +51,12 @@ class Steps:
         """
         seen = self._seen.get(live.info.id)
         if seen is None or not live.appended.extends(seen.appended):
-            seen = _Seen(AppendMap(), 0, AppendMap())
+            seen = _Seen(AppendMap(), 0, StepCounts())
         counts, last = seen.counts, seen.last
         rest = list(live.appended.items_from(max(len(seen.appended) - 1, 0)))
         for serial, count in rest[:-1]:  # the last one counts in any case
             if serial in predicted:
-                counts = counts.appended(serial, count)
+                counts = counts.appended(count)
             last = serial
         self._seen[live.info.id] = _Seen(live.appended, last, counts)
-        return counts.values_from(0) + (live.count,)  # noqa: RUF005  # one copy, not two
+        return counts.appended(live.count)

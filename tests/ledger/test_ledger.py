@@ -279,4 +279,8 @@ def test_an_object_whose_colour_is_none_is_grey(tmp_path):
     ledger.save(path)
     color = ledger.now.objects[1].info.color
     path.write_text(path.read_text("utf-8").replace(color, "<img src=//host/share>"), "utf-8")
-    assert Ledger.load(path).now.objects[1].info.color == "#808080"
+    again = Ledger.load(path)
+    assert again.now.objects[1].info.color == "#808080"
+    assert again.damage == "The colour of an object is not of the form #rrggbb: it is grey."
+    again.save(path)
+    assert Ledger.load(path).damage == ""

@@ -18,7 +18,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.io.journal import Journal
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.migrate import upgrade
-from napari_medvlm.ledger.records import VERSION, SessionFile
+from napari_medvlm.ledger.records import VERSION, Predicted, SessionFile
 from napari_medvlm.sessions.ask.session import AskSession
 from napari_medvlm.sessions.segment.replay import replay
 from tests.sessions.conftest import SCRIPTED
@@ -60,7 +60,7 @@ def test_a_file_of_0_1_opens_and_is_saved_in_the_current_format(name, tmp_path):
     ledger = Ledger.load(FOLDER / name)
     ledger.save(tmp_path / "again.json")
     saved = json.loads((tmp_path / "again.json").read_text("utf-8"))
-    assert saved["version"] == VERSION == 3
+    assert saved["version"] == VERSION == 4
     assert upgrade(saved) == saved
     assert Ledger.load(tmp_path / "again.json").records == ledger.records
 
@@ -198,25 +198,34 @@ def test_opening_a_journal_of_0_1_changes_none_of_its_lines(tmp_path):
     assert path.read_bytes() == (FOLDER / "segment.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize("name", ["segment.json", "segment.jsonl"])
-def test_a_file_of_version_2_opens_with_the_same_records(name, tmp_path):
+def test_a_file_of_an_earlier_version_opens_with_the_same_records(name, version, tmp_path):
     path = tmp_path / "session.json"
     ledger = Ledger.load(FOLDER / name)
     ledger.save(path)
-    path.write_text(path.read_text("utf-8").replace('"version": 3', '"version": 2'), "utf-8")
+    content = json.loads(path.read_text("utf-8"))
+    old = [r for r in content["records"] if r["record"] == "predicted"]
+    for record, new in zip(old, predictions(ledger), strict=True):
+        record["steps"] = list(new.steps)
+    path.write_text(json.dumps({**content, "version": version}), "utf-8")
     assert Ledger.load(path).records == ledger.records
     journal = tmp_path / "session.jsonl"
     Journal(journal, ledger, print).close()
     text = journal.read_text("utf-8") if journal.exists() else ledger.header()
-    assert '"version":3' in text
+    assert '"version":4' in text
 
 
-@pytest.mark.parametrize("version", [4, 99])
+def predictions(ledger):
+    return [record for record in ledger.records if isinstance(record, Predicted)]
+
+
+@pytest.mark.parametrize("version", [5, 99])
 def test_a_file_of_a_newer_version_is_refused(version, tmp_path):
     content = json.loads((FOLDER / "segment.json").read_text("utf-8"))
     path = tmp_path / "newer.json"
     path.write_text(json.dumps({**content, "version": version}))
-    with pytest.raises(SessionFileError, match=f"newer version .format {version}, known: 3"):
+    with pytest.raises(SessionFileError, match=f"newer version .format {version}, known: 4"):
         Ledger.load(path)
 
 

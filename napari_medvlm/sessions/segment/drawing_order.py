@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,10 @@ class DrawingOrder:
         self._sorted: list[tuple[Rank, int]] = []
         self.largest_id = 0
 
-    def __iter__(self) -> Iterator[int]:
-        """The ids, the topmost first."""
-        return (object_id for _, object_id in reversed(self._sorted))
+    def topmost(self, object_ids: Collection[int]) -> list[int]:
+        """Those of some objects that are here, the topmost first."""
+        here = filter(self._ranks.__contains__, object_ids)
+        return sorted(here, key=lambda i: (self._ranks[i], i), reverse=True)
 
     def put(self, object_id: int, rank: Rank) -> bool:
         """Set the rank of an object; whether it was there and stands elsewhere now."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.data.colors import color_of
+from napari_medvlm.data.colors import color_of, is_hex_color
 from napari_medvlm.data.errors import GeometryMismatch, InvalidPrompt, ObjectLocked
 from napari_medvlm.data.geometry.grid import Grid
 from napari_medvlm.data.label_image import NamedLabels
@@ -151,6 +151,8 @@ def edit_object(
 ) -> tuple[Event, ...]:
     """Another name, colour or lock; nothing if they are the same."""
     info = _existing(state, object_id)
+    if color is not None and not is_hex_color(color):
+        raise InvalidPrompt(f"{color[:40]!r} is no colour.", "Write it as #rrggbb: #ff8000.")
     wanted = {"name": name, "color": color, "locked": locked}
     edited = info.model_copy(update={k: v for k, v in wanted.items() if v is not None})
     return () if edited == info else (ObjectChanged(object=edited),)

@@ -59,6 +59,7 @@ class LabelMap:
         self._grid = grid
         self.labels: Labels = np.zeros(grid.shape, np.uint8)
         self._shown: dict[int, _Shown] = {}
+        self._answered: dict[int, LiveObject] = {}  # whose masks follow all their prompts
         self._objects: Mapping[int, LiveObject] = {}
         self._overlap = Overlap.NEWEST
         self._order = DrawingOrder()
@@ -103,6 +104,7 @@ class LabelMap:
     def _hide(self, object_id: int) -> Box:
         self._order.discard(object_id)
         self._boxes.discard(object_id)
+        self._answered.pop(object_id, None)
         shown = self._shown.pop(object_id, None)
         return (slice(0, 0),) * 3 if shown is None else shown.mask.slices
 
@@ -128,12 +130,7 @@ class LabelMap:
 
     def unanswered(self, moment: LedgerState) -> frozenset[int]:
         """Ids of the prompts that the masks shown do not yet follow."""
-        shown = self._shown
-        waiting = [
-            live
-            for i, live in moment.objects.items()
-            if i not in shown or shown[i].prompts is not live.prompts
-        ]
+        waiting = (moment.objects[i] for i in changed_ids(self._answered, moment.objects))
         return frozenset(prompt_id for live in waiting for prompt_id in self._waiting(live))
 
     def _waiting(self, live: LiveObject) -> Iterable[int]:
@@ -159,6 +156,9 @@ class LabelMap:
         else:
             return []
         self._shown[live.info.id] = shown
+        self._answered.pop(live.info.id, None)
+        if shown.prompts is live.prompts:
+            self._answered[live.info.id] = live
         self._boxes.put(live.info.id, shown.mask.slices)
         self._touched.add(live.info.id)
         return [shown.mask.slices if before is None else _difference(before.mask, shown.mask)]
@@ -196,18 +196,14 @@ class LabelMap:
             self.labels = self.labels.astype(np.min_scalar_type(self._order.largest_id))
         drawn = np.zeros([s.stop - s.start for s in box], self.labels.dtype)
         free = np.ones(drawn.shape, bool)
-        overlapping = self._boxes.overlapping(box)
-        for object_id in self._order:
-            if object_id not in overlapping:
-                continue
+        for object_id in self._order.topmost(self._boxes.overlapping(box)):
             mask = self._shown[object_id].mask
             common = _common(mask, box)
             if common is not None:
                 inside, crop = common[0], mask.crop[common[1]]
                 np.putmask(drawn[inside], crop & free[inside], object_id)
                 free[inside] &= ~crop
-            overlapping.discard(object_id)
-            if not overlapping or not free.any():
+            if not free.any():
                 break
         differs = self.labels[box] != drawn
         self._touched.update(np.unique(self.labels[box][differs]).tolist())

@@ -16,6 +16,7 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.ledger.ledger import Ledger
 from napari_medvlm.ledger.records import Predicted
 from napari_medvlm.ledger.state import LiveObject, changed_ids
+from napari_medvlm.ledger.step_counts import StepCounts
 from napari_medvlm.sessions.segment.mask_edits import edited
 from napari_medvlm.sessions.segment.mask_store import Key, MaskStore
 from napari_medvlm.settings.allowed_hosts import without_login
@@ -128,18 +129,17 @@ class Predictions:
         self._store(key, reply.mask)
         self._edited.discard_object(key[0])
         self._built.pop(key, None)
-        predicted = Predicted(
+        steps = request.prompts.steps
+        return Predicted(
             object_id=key[0],
             serial=key[1],
             backend=request.backend,
             model=request.model,
-            steps=(),
+            steps=steps if isinstance(steps, StepCounts) else StepCounts(steps),
             digest=reply.mask.digest,
             voxels=reply.mask.voxels,
             seconds=round(reply.seconds, 4),
         )
-        steps = request.prompts.steps  # one for each prompt: not validated at each of them
-        return predicted.model_copy(update={"steps": steps})
 
     def _store(self, key: Key, mask: Mask) -> None:
         self._masks[key] = mask
@@ -179,7 +179,8 @@ class Predictions:
             return None
         moment = self._ledger.moment(live.prompted)
         live = moment.objects[live.info.id]
-        locked = [o for o in moment.objects.values() if o.info.locked and o.changed < live.prompted]
+        locked = [moment.objects[i] for i in sorted(moment.locked)]
+        locked = [other for other in locked if other.changed < live.prompted]
         masks = [(o, self._resolve(o, choice, recompute, requests)) for o in locked]
         known = [self._after_edits(o, m) for o, m in masks if m is not None]
         if len(known) < len(masks):
@@ -204,7 +205,10 @@ class Predictions:
         self, live: LiveObject, prompts: ObjectPrompts, choice: Choice, forced: bool
     ) -> SegmentRequest:
         prediction = None if forced else self._ledger.prediction_of(live)
-        steps = self._ledger.steps(live) if prediction is None else prediction.steps
+        if prediction is None:
+            steps = self._ledger.steps(live)
+        else:  # a file that was edited may have larger numbers
+            steps = prediction.steps.up_to(len(prompts))
         return SegmentRequest(
             backend=choice.backend if prediction is None else prediction.backend,
             model=choice.model if prediction is None else prediction.model,
@@ -233,7 +237,7 @@ def _union(masks: Sequence[Mask], shape: Index) -> Mask | None:
 
 
 def _without_backend(
-    prompts: tuple[Prompt, ...], excluded: Mask | None, volume: Volume
+    prompts: Sequence[Prompt], excluded: Mask | None, volume: Volume
 ) -> Mask | None:
     """The mask, where it follows from the prompts alone."""
     if not any(prompt.positive for prompt in prompts):

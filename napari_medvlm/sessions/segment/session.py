@@ -228,7 +228,13 @@ class SegmentationSession(MaskSession, Closeable):
         color: str | None = None,
         locked: bool | None = None,
     ) -> None:
-        """Rename, recolour (``#rrggbb``), lock or unlock an object; the active one stays so."""
+        """Rename, recolour (``#rrggbb``), lock or unlock an object; the active one stays so.
+
+        Raises
+        ------
+        InvalidPrompt
+            If there is no such object, or the colour has another form.
+        """
         active = self.active
         self._append(*edits.edit_object(self.now, object_id, name, color, locked))
         self.activate(active if active in self.now.objects else self.active)

@@ -27,7 +27,7 @@ class DockInput(QObject):
     - The wheel changes a value only in a widget that has the focus; elsewhere it scrolls the dock.
     - Letters and Space do not choose entries of lists: they are keys of the viewer.
     - Buttons get the focus by Tab alone, so that Space after a click is the viewer's.
-    - Lists do not widen the dock by their longest entry.
+    - Lists do not widen the dock by their longest entry; one that has a least width stays so.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ class DockInput(QObject):
             part.removeEventFilter(self)
             part.installEventFilter(self)
             _set_focus_policy(part)
-            if isinstance(part, QComboBox):
-                policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            if isinstance(part, QComboBox) and part.sizeAdjustPolicy() != policy:
                 part.setSizeAdjustPolicy(policy)
                 part.setMinimumContentsLength(min(COMBO_LETTERS, _longest(part)))
 

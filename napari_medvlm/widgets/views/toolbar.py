@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QSpin
 
 from napari_medvlm.settings.view_layout import Layout, ViewLayout
 from napari_medvlm.widgets.runtime.accessible_names import set_accessible_names
+from napari_medvlm.widgets.runtime.dock_input import DockInput
 
 
 class ViewsToolbar(QWidget):
@@ -53,6 +54,7 @@ class ViewsToolbar(QWidget):
             row.addWidget(part)
         row.addStretch(1)
         set_accessible_names(self)
+        self._input = DockInput(self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.layouts.activated.connect(self._emit)
         self.volume.clicked.connect(self._emit)

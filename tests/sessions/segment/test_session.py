@@ -114,6 +114,14 @@ def test_a_locked_object_is_never_overwritten_and_refuses_prompts(session):
         click(session, RIGHT, object_id=1)
 
 
+def test_a_colour_of_another_form_is_refused_with_the_form(session):
+    click(session, LEFT)
+    with pytest.raises(InvalidPrompt, match=r"'red' is no colour.*#rrggbb"):
+        session.edit_object(1, color="red")
+    session.edit_object(1, color="#FF8000")
+    assert session.now.objects[1].info.color == "#FF8000"
+
+
 def test_unlocking_does_not_change_a_mask_that_was_made_beside_a_locked_one(session):
     click(session, LEFT)
     session.edit_object(1, locked=True)

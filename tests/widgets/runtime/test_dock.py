@@ -7,17 +7,27 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
+    QDateEdit,
+    QDateTimeEdit,
+    QDial,
     QDockWidget,
+    QDoubleSpinBox,
     QLabel,
     QLineEdit,
     QListWidget,
     QMainWindow,
     QPushButton,
+    QSlider,
     QSpinBox,
+    QTabBar,
+    QTimeEdit,
     QVBoxLayout,
+    QWidget,
 )
+from superqt import QLabeledDoubleSlider, QRangeSlider
 
 from napari_medvlm.widgets.runtime.dock import Dock
+from napari_medvlm.widgets.views.toolbar import ViewsToolbar
 
 
 class TallDock(Dock):
@@ -70,11 +80,11 @@ def dock(window, qtbot):
     return dock
 
 
-def roll(widget):
+def roll(widget, delta=-120):
     center = widget.rect().center()
     at = QPointF(center), QPointF(widget.mapToGlobal(center))
     none = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase
-    event = QWheelEvent(*at, QPoint(0, -120), QPoint(0, -120), *none, False)
+    event = QWheelEvent(*at, QPoint(0, delta), QPoint(0, delta), *none, False)
     QApplication.sendEvent(widget, event)
     return event.isAccepted()  # if not, Qt goes on with the parent, at last the scroll area
 
@@ -108,6 +118,35 @@ def test_the_wheel_over_a_choice_without_focus_scrolls_the_dock(dock):
     assert dock.spin.value() == 0
     assert roll(dock.viewport())
     assert dock.verticalScrollBar().value() > 0
+
+
+def test_the_wheel_changes_no_control_without_focus(dock, qtbot):
+    """Of every kind in the docks and some that are not; the controls of Views are in no `Dock`."""
+    toolbar = ViewsToolbar()
+    qtbot.addWidget(toolbar)
+    toolbar.show()
+    dates, tabs = QDateEdit(), QTabBar()
+    tabs.addTab("Phrases")
+    tabs.addTab("Report")
+    parts = [QDial(), QSlider(Qt.Orientation.Horizontal), QDoubleSpinBox(), QTimeEdit()]
+    parts += [QLabeledDoubleSlider(), QRangeSlider(), dates, tabs]
+    for part in parts:
+        dock.body.layout().insertWidget(0, part)
+    qtbot.waitUntil(lambda: toolbar.isVisible() and parts[0].isVisible())
+    controls = [*parts, toolbar.layouts, toolbar.reach]
+    before = [value_of(control) for control in controls]
+    for control in controls:
+        for part in (control, *control.findChildren(QWidget)):
+            if not part.isWindow():
+                roll(part, 120)
+                roll(part, -240)
+    assert [value_of(control) for control in controls] == before
+
+
+def value_of(control):
+    if isinstance(control, QDateTimeEdit):
+        return control.dateTime()
+    return control.currentIndex() if hasattr(control, "currentIndex") else control.value()
 
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_N, Qt.Key.Key_S, Qt.Key.Key_Space])
