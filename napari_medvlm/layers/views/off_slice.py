@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 DASHES_ROLE, DISTANCES_ROLE = "off slice", "off slice distances"
 DASH_PX, GAP_PX, RING_PX = 6.0, 4.0, 12.0
 """Of a dash and the gap after it, and the diameter of the ring of a point."""
+LABEL_PX, OUTLINE_PX = (18.0, 84.0), 1.2
+"""Height and width of a distance, which are apart, and width of its dark outline."""
+OUTLINE = "#000000"
 MOST_DASHES = 200
 """Dashes of one outline: at a large zoom they are longer."""
 MOST_ITEMS = 50
@@ -139,13 +142,23 @@ class OffSliceMarks:
         down, right = (other for other in range(3) if other != axis)
         is_up = str(self.view.scene.camera.orientation2d[0]) == "up"
         down_sign = -1.0 if is_up else 1.0
-        corners = [o[np.lexsort((o[:, right], down_sign * o[:, down]))[0]] for o in outlines]
+        zoom = float(self.view.scene.camera.zoom)
+        corners = np.array(
+            [o[np.lexsort((o[:, right], down_sign * o[:, down]))[0]] for o in outlines]
+        )
+        in_view = corners[:, [down, right]] * zoom * (down_sign, 1.0)
+        corners[:, down] -= down_sign * raised(in_view, LABEL_PX) / zoom
+        copies = np.repeat(corners[None], 5, axis=0)  # four dark ones are the outline
+        copies[:4, :, [down, right]] += (
+            OUTLINE_PX / zoom * np.array([(-1, -1), (-1, 1), (1, -1), (1, 1)])[:, None]
+        )
+        texts = [f"{distance:+z.1f} mm" for _, distance in near]
         # Drawn once, by the refresh below; the event of the data has napari measure all layers.
         with layer.events.set_data.blocker(), layer.events.data.blocker():
-            layer.data = np.array(corners)
+            layer.data = copies.reshape(-1, 3)
             layer.features = {
-                "distance": [f"{distance:+z.1f} mm" for _, distance in near],
-                "color": [item.color for item, _ in near],
+                "distance": texts * 5,
+                "color": [OUTLINE] * (4 * len(texts)) + [item.color for item, _ in near],
             }
         layer.refresh(extent=False, thumbnail=False)
 
@@ -183,6 +196,26 @@ class OffSliceMarks:
             append_quietly(self.view, self._distances, DISTANCES_ROLE)
             self._distances.editable = False
         return self._distances
+
+
+def raised(corners_px: FloatArray, size_px: tuple[float, float]) -> FloatArray:
+    """How far up texts are moved so that none lies on an earlier one, in pixels.
+
+    Parameters
+    ----------
+    corners_px
+        ``(N, 2)``: down and right.
+    size_px
+        Height and width of a text.
+    """
+    height, width = size_px
+    at = corners_px.copy()
+    for row in range(1, len(at)):
+        beside = at[:row][np.abs(at[:row, 1] - at[row, 1]) < width, 0]
+        while (np.abs(beside - at[row, 0]) < height).any():
+            at[row, 0] -= height / 2
+    up: FloatArray = corners_px[:, 0] - at[:, 0]
+    return up
 
 
 def dashed(vertices: FloatArray, dash: float, gap: float) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
@@ -13,6 +13,7 @@ from psygnal import Signal
 from napari_medvlm.data.colors import NEGATIVE, POSITIVE
 from napari_medvlm.data.geometry.grid import FloatArray
 from napari_medvlm.data.prompts import Box, Lasso, Line, Point, Prompt, Scribble
+from napari_medvlm.ledger.append_map import AppendMap
 
 
 class Outline(Enum):
@@ -48,9 +49,9 @@ class OffSliceItem:
         self.outline = outline
         self.color = color
         self.is_solid = is_solid
-        self.bounds_mm: list[FloatArray] = []
+        self.bounds_mm: FloatArray = np.zeros((0, 3))
         if len(self.points_mm):
-            self.bounds_mm = [self.points_mm.min(axis=0), self.points_mm.max(axis=0)]
+            self.bounds_mm = np.array([self.points_mm.min(axis=0), self.points_mm.max(axis=0)])
         self._vertices: dict[int, FloatArray] = {}
 
     def __eq__(self, other: object) -> bool:
@@ -147,9 +148,9 @@ class OffSliceItems:
         if self._items is None:
             for source, known in self._sources.items():
                 if known is None:
-                    self._sources[source] = [item for item in source() if item.bounds_mm]
+                    self._sources[source] = [item for item in source() if len(item.bounds_mm)]
             self._items = [item for known in self._sources.values() for item in known or ()]
-            bounds = np.array([item.bounds_mm for item in self._items])
+            bounds = np.concatenate([np.zeros((0, 3)), *(item.bounds_mm for item in self._items)])
             self._bounds = bounds.reshape(-1, 2, 3).transpose(1, 0, 2)
             self._is_solid = np.array([item.is_solid for item in self._items], bool)
         return self._items
@@ -159,18 +160,21 @@ class PromptItems:
     """The prompts of a session as items; an item is shared until its prompt changes."""
 
     def __init__(self) -> None:
-        self._items: dict[int, tuple[Prompt, OffSliceItem | None]] = {}
+        self._prompts: AppendMap[Prompt] = AppendMap()
+        self._items: dict[int, OffSliceItem | None] = {}
 
-    def of(self, prompts: Mapping[int, Prompt]) -> list[OffSliceItem]:
+    def of(self, prompts: AppendMap[Prompt]) -> list[OffSliceItem]:
         """The items of prompts by id; an initial mask has none."""
-        before, self._items = self._items, {}
-        for prompt_id, prompt in prompts.items():
-            known = before.get(prompt_id)
-            if known is None or known[0] is not prompt:
-                color = POSITIVE if prompt.positive else NEGATIVE
-                known = prompt, item_of(prompt, color)
-            self._items[prompt_id] = known
-        return [item for _, item in self._items.values() if item is not None]
+        before, items = self._prompts, self._items
+        start = len(before) if prompts.extends(before) else 0
+        self._items = items if start else {}
+        for prompt_id, prompt in prompts.items_from(start):
+            if prompt_id in before and before[prompt_id] is prompt:
+                self._items[prompt_id] = items[prompt_id]
+            else:
+                self._items[prompt_id] = item_of(prompt, POSITIVE if prompt.positive else NEGATIVE)
+        self._prompts = prompts
+        return [item for item in self._items.values() if item is not None]
 
 
 def item_of(prompt: object, color: str) -> OffSliceItem | None:

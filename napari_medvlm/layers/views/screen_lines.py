@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer, Vectors
 
-WIDTH_PX = 1.5
+WIDTH_PX = 2.0
+"""A whole number: lines of 1.5 pixels have 1 or 2, by their position."""
 
 
 class ScreenLines:

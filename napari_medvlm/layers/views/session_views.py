@@ -16,6 +16,7 @@ from napari_medvlm.layers.session_layers import SessionLayers
 from napari_medvlm.layers.views.linked import linked_views
 from napari_medvlm.layers.views.off_slice_items import OffSliceItem, PromptItems
 from napari_medvlm.layers.views.side_updates import SideUpdates
+from napari_medvlm.ledger.append_map import AppendMap
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class LinkedSessionLayers:
     def _off_slice_items(self) -> list[OffSliceItem]:
         """The prompts of the active object."""
         live = self.session.now.objects.get(self.session.active or 0)
-        return self._items.of({} if live is None else live.prompts)
+        return self._items.of(AppendMap() if live is None else live.prompts)
 
     def _all(self) -> list[SessionLayers]:
         return [self._main, *self._sides.values()]
