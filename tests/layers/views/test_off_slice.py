@@ -51,7 +51,6 @@ def test_points_and_boxes_within_the_reach_are_dashed_with_signed_distances(open
     session.add(nmv.Box.at_index(session.volume.grid, (6, 2, 2), (8, 5, 6)))
     layers.pull()
     go_to(viewer, (12, 6, 5))
-    records = len(session.ledger.records)
     assert not marks.near()  # the reach is 0
     assert "Off the slice" not in viewer.layers
     linked.reach_mm = 7
@@ -76,6 +75,13 @@ def test_points_and_boxes_within_the_reach_are_dashed_with_signed_distances(open
     np.testing.assert_allclose(box[:, 1:].max(axis=0), [6.75, 8.5], atol=0.6)
     drawn_mm = np.linalg.norm(directions[positive], axis=1).sum()
     assert 0.5 < drawn_mm / (2 * (4.5 + 4) + np.pi * 12 / viewer.scene.camera.zoom) < 0.7
+    item, refreshed = marks.near()[0][0], []
+    dashes.events.set_data.connect(refreshed.append)
+    session.add(nmv.Point(position_mm=(27, 6, 5)))  # out of reach
+    layers.pull()
+    assert marks.near()[0][0] is item
+    assert not refreshed
+    records = len(session.ledger.records)
     go_to(viewer, (15, 6, 5))  # next to the box
     assert [distance for _, distance in marks.near()] == [1.5, 3, -6]
     go_to(viewer, (18, 6, 5))
@@ -124,6 +130,8 @@ def test_dashes_follow_every_kind_of_prompt_and_are_limited(axis):
     lasso = nmv.Lasso(vertices_mm=((0, 0, 0), (0, 10, 0), (0, 10, 10)))
     scribble = nmv.Scribble(points_mm=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
     for prompt in (line, lasso, scribble, nmv.Point(position_mm=(1, 2, 3))):
+        assert item_of(prompt, "#ffffff") == item_of(prompt, "#ffffff")
+        assert item_of(prompt, "#ffffff") != item_of(prompt, "#ff0000")
         vertices = item_of(prompt, "#ffffff").vertices_mm(axis)
         assert len(dashed(vertices, 1e-6, 1e-6)) <= 200
     ends = dashed(np.array([(0.0, 0, 0), (0, 0, 10)]), 2, 1)
