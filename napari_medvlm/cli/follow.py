@@ -57,7 +57,11 @@ MasksOut = Annotated[
 ]
 Reports = Annotated[
     Path | None,
-    typer.Option(help="Write a DICOM SEG and SR of each study to this existing folder."),
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        help="Write a DICOM SEG and SR of each study to this existing folder.",
+    ),
 ]
 Dates = Annotated[
     str | None,

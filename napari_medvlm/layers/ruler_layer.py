@@ -116,6 +116,9 @@ class RulerLayer:
             for ruler in self.rulers:
                 yield OffSliceItem(ruler.points_mm, Outline.PATH, COLOR)
 
+    def _note_off_slice(self, _: object = None) -> None:
+        self._off_slice.note_change(self._off_slice_items)
+
     def _events(self) -> tuple[Any, ...]:
         """Events that mean another view."""
         dims = self.viewer.dims.events
@@ -196,7 +199,7 @@ class RulerLayer:
         layer.current_edge_color = COLOR
         layer.current_edge_width = self._looks["edge_width"]
         layer.events.data.connect(lambda _: self._write())
-        layer.events.visible.connect(lambda _: self._off_slice.note_change())
+        layer.events.visible.connect(self._note_off_slice)
         layer.mouse_drag_callbacks.append(self._follow)
         layer.mouse_move_callbacks.append(lambda *_: self._write())
         self.viewer.add_layer(layer)
@@ -237,7 +240,7 @@ class RulerLayer:
             layer.refresh(thumbnail=False, extent=False)
         finally:
             self._writing = False
-        self._off_slice.note_change()
+        self._note_off_slice()
         self._on_changed()
 
     @staticmethod

@@ -12,8 +12,10 @@ import numpy as np
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.data.geometry.display import display_grid
 from napari_medvlm.data.geometry.grid import Grid
+from napari_medvlm.data.prompts import Prompt
 from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.display.fixed_position import FixedPosition
+from napari_medvlm.ledger.append_map import AppendMap
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ class PromptLayer(ABC, Generic[P]):
         self._layer: Any = None
         self._position: FixedPosition | None = None
         self._pulling = False
+        self._mine: tuple[AppendMap[Prompt], dict[int, P]] = AppendMap(), {}
 
     def _seen_mm(self, usual_mm: float, least: float, largest: float) -> float:
         return visible_mm(self.grid, usual_mm, least, largest)
@@ -118,8 +121,16 @@ class PromptLayer(ABC, Generic[P]):
     def mine(self) -> dict[int, P]:
         """The active object's prompts of this layer's kinds, by id."""
         live = self.session.now.objects.get(self.session.active or 0)
-        prompts: Mapping[int, Any] = {} if live is None else live.prompts
-        return {i: prompt for i, prompt in prompts.items() if isinstance(prompt, self.kinds)}
+        if live is None:
+            return {}
+        before, mine = self._mine
+        start = len(before) if live.prompts.extends(before) else 0
+        mine = dict(mine) if start else {}
+        for i, prompt in live.prompts.items_from(start):
+            if isinstance(prompt, self.kinds):
+                mine[i] = prompt
+        self._mine = live.prompts, mine
+        return dict(mine)
 
     def removed(self, layer: Layer) -> None:
         """The person took a layer out of the viewer: if it is this one, its prompts go too."""

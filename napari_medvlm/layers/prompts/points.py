@@ -165,12 +165,7 @@ class PointsLayer(PromptLayer[Point]):
         positive = np.array([p.positive for p in prompts.values()], bool)
         world = np.array([p.position_mm for p in prompts.values()]).reshape(-1, 3)
         data = self.grid.to_index(world)
-        colors = [POSITIVE if is_positive else NEGATIVE for is_positive in positive]
-        faces = [
-            color + (FILLED if i in pending else HOLLOW)
-            for i, color in zip(ids, colors, strict=True)
-        ]
-        borders = [PENDING if i in pending else color for i, color in zip(ids, colors, strict=True)]
+        faces, borders = _colors(positive, np.array([i in pending for i in prompts], bool))
         is_other = not np.array_equal(layer.features["prompt"].to_numpy(int), ids)
         is_moved = not is_other and not np.allclose(layer.data, data, atol=1e-4)
         # Do not redraw the layer list with each click, only when its mask arrives.
@@ -188,11 +183,13 @@ class PointsLayer(PromptLayer[Point]):
         if is_other or is_moved or any(painted):
             layer.refresh(extent=False, thumbnail=not waiting)
 
-    def _resize(self, layer: Points, data: FloatArray, face: list[str], border: list[str]) -> None:
+    def _resize(
+        self, layer: Points, data: FloatArray, face: FloatArray, border: FloatArray
+    ) -> None:
         """Set the points' positions; new points get the colours of the last one at once."""
         selected = layer.selected_data
         layer.selected_data = set()  # else the next lines would change the selected points
-        if face:
+        if len(face):
             layer.current_face_color, layer.current_border_color = face[0], border[0]
         with layer.events.data.blocker():  # napari would measure all layers, twice
             layer.data = data
@@ -206,14 +203,23 @@ def _no_depth() -> InvalidPrompt:
     )
 
 
-def _paint(layer: Points, what: str, colors: list[str]) -> bool:
-    """Set the points' colours if they differ; whether they do."""
+def _colors(
+    positive: NDArray[np.bool_], pending: NDArray[np.bool_]
+) -> tuple[FloatArray, FloatArray]:
+    """Colours ``(n, 4)`` of the faces and of the borders of points."""
     from napari.utils.colormaps.standardize_color import transform_color
 
-    if not colors:
-        return False
-    wanted, current = transform_color(colors), getattr(layer, what)
-    is_same = wanted.shape == current.shape and np.allclose(wanted, current, atol=1e-3)
+    colors = [color + face for face in (HOLLOW, FILLED) for color in (NEGATIVE, POSITIVE)]
+    faces: FloatArray = transform_color(colors)[2 * pending + positive]
+    borders = transform_color([NEGATIVE, POSITIVE, PENDING])
+    return faces, borders[np.where(pending, 2, positive)]
+
+
+def _paint(layer: Points, what: str, colors: FloatArray) -> bool:
+    """Set the points' colours if they differ, without drawing them; whether they do."""
+    current = getattr(layer, what)
+    is_same = colors.shape == current.shape and np.allclose(colors, current, atol=1e-3)
     if not is_same:
-        setattr(layer, what, wanted)
+        with getattr(layer.events, what).blocker():  # which draws all points
+            setattr(layer, what, colors)
     return not is_same

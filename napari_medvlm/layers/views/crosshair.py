@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.display.insertions import Insertions
 from napari_medvlm.layers.object_picking import LEFT_BUTTON
+from napari_medvlm.layers.views.screen_lines import ScreenLines
 from napari_medvlm.sessions.cursor import CursorPosition, Position
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Vectors
 
 ROLE = "crosshair"
 COLORS = ("#ff5555", "#55dd55", "#ffee55")
 """Of the axial, coronal and sagittal plane, as in 3D Slicer."""
-WIDTH_PX, GAP_PX, NEAR_PX = 1.5, 10.0, 6.0
-"""Of a line, of the gap around the cursor, and from a line within which it is dragged."""
+GAP_PX, NEAR_PX = 10.0, 6.0
+"""Of the gap around the cursor, and from a line within which it is dragged."""
 
 
 class Crosshair:
@@ -42,8 +41,7 @@ class Crosshair:
     def __init__(self, view: ViewerModel, cursor: CursorPosition) -> None:
         self.view = view
         self._cursor = cursor
-        self._layer: Vectors | None = None
-        self._colors: list[str] = []
+        self._shown = ScreenLines(view, "Crosshair", ROLE)
         self._insertions = Insertions(view.layers, self._draw)
         cursor.moved.connect(self._draw)
         for event in self._events():
@@ -62,7 +60,7 @@ class Crosshair:
         self.view.layers.events.inserted.disconnect(self._on_inserted)
         self._insertions.close()
         self.view.mouse_drag_callbacks.remove(self._on_press)
-        self._remove()
+        self._shown.remove()
 
     def _events(self) -> tuple[Any, ...]:
         dims = self.view.dims.events
@@ -70,43 +68,30 @@ class Crosshair:
 
     def _on_removed(self, _: Any) -> None:
         """Leave no crosshair without an image."""
-        if self._layer is not None and list(self.view.layers) == [self._layer]:
-            self._remove()
+        if self._shown.layer is not None and len(self.view.layers) == 1:
+            self._shown.remove()
 
     def _on_inserted(self, event: Any) -> None:
         """Let no image that is opened or computed cover the lines."""
         from napari.layers import Image
 
-        layers = self.view.layers
-        if isinstance(event.value, Image) and self._layer in layers:
-            at = layers.index(self._layer)
+        layers, lines = self.view.layers, self._shown.layer
+        if isinstance(event.value, Image) and lines is not None:
+            at = layers.index(lines)
             if at < layers.index(event.value):
                 layers.move(at, len(layers))
 
-    def _remove(self) -> None:
-        layer, self._layer = self._layer, None
-        if layer is not None and layer in self.view.layers:
-            self.view.layers.remove(layer)
-
     def _draw(self, _: object = None) -> None:
         """Draw the lines where the cursor is."""
+        from napari.utils.colormaps.standardize_color import transform_color
+
         position = self._cursor.position_mm
         if position is None or self.view.dims.ndim < 3 or not self.view.layers:
             return
-        if self._insertions.is_running and self._layer not in self.view.layers:
+        if self._insertions.is_running and self._shown.layer is None:
             return
         vectors, colors = self._lines(position)
-        layer = self._ready()
-        width = WIDTH_PX / self.view.scene.camera.zoom / float(np.min(layer.scale))
-        if layer.edge_width != width:
-            layer.edge_width = width
-        data = vectors / layer.scale[-3:]
-        if np.array_equal(data, layer.data):
-            return
-        with layer.events.thumbnail.blocker():
-            layer.data = data
-        if colors != self._colors:
-            layer.edge_color = self._colors = colors
+        self._shown.show(vectors, transform_color(colors) if colors else np.zeros((0, 4)))
 
     def _lines(self, position: Position) -> tuple[NDArray[np.float64], list[str]]:
         """Vectors ``(N, 2, 3)`` of start and direction in mm, and their colours."""
@@ -129,29 +114,7 @@ class Crosshair:
                 if direction[axis] * sign > 0:
                     vectors.append([start, direction])
                     colors.append(color)
-        return np.array(vectors).reshape(-1, 2, 3), colors or [COLORS[0]]
-
-    def _ready(self) -> Vectors:
-        if self._layer is None or self._layer not in self.view.layers:
-            from napari.layers import Vectors
-
-            self._colors = []
-            # The same for all axes, so that all lines have one width; not below that of any
-            # image, so that sliders keep their steps.
-            scale = max(axis_range.step for axis_range in self.view.dims.range[-3:])
-            self._layer = Vectors(
-                ndim=3,
-                name="Crosshair",
-                scale=(scale,) * 3,
-                vector_style="line",
-                opacity=0.9,
-                blending="translucent_no_depth",
-            )
-            self._layer.metadata[KEY] = {"role": ROLE, "owner": self._layer.unique_id}
-            active = self.view.layers.selection.active
-            self.view.layers.append(self._layer)
-            self.view.layers.selection.active = active
-        return self._layer
+        return np.array(vectors).reshape(-1, 2, 3), colors
 
     def _on_press(self, _: Any, event: Any) -> Iterator[None]:
         """Drag the lines that are under the mouse."""

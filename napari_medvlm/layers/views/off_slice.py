@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medvlm.data.geometry.grid import FloatArray
-from napari_medvlm.layers.convert import KEY
 from napari_medvlm.layers.display.insertions import Insertions
 from napari_medvlm.layers.orientation import axis_across, position_in_view
 from napari_medvlm.layers.views.linked import LinkedViews
 from napari_medvlm.layers.views.off_slice_items import OffSliceItem, Outline
+from napari_medvlm.layers.views.screen_lines import ScreenLines, append_quietly
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Layer, Points, Vectors
+    from napari.layers import Points
 
 DASHES_ROLE, DISTANCES_ROLE = "off slice", "off slice distances"
-WIDTH_PX, DASH_PX, GAP_PX, RING_PX = 1.5, 6.0, 4.0, 12.0
-"""Of a line, of a dash and the gap after it, and the diameter of the ring of a point."""
+DASH_PX, GAP_PX, RING_PX = 6.0, 4.0, 12.0
+"""Of a dash and the gap after it, and the diameter of the ring of a point."""
+LABEL_PX, OUTLINE_PX = (18.0, 84.0), 1.2
+"""Height and width of a distance, which are apart, and width of its dark outline."""
+OUTLINE = "#000000"
 MOST_DASHES = 200
 """Dashes of one outline: at a large zoom they are longer."""
 MOST_ITEMS = 50
@@ -43,7 +46,7 @@ class OffSliceMarks:
     def __init__(self, view: ViewerModel, linked: LinkedViews) -> None:
         self.view = view
         self._linked = linked
-        self._dashes: Vectors | None = None
+        self._dashes = ScreenLines(view, "Off the slice", DASHES_ROLE)
         self._distances: Points | None = None
         self._drawn: object = ()
         self._is_drawing = False
@@ -71,8 +74,8 @@ class OffSliceMarks:
         axis = axis_across(self.view)
         step_mm = float(dims.range[-3:][axis].step)
         here = position_in_view(self.view)[axis]
-        near = self._linked.off_slice.near(axis, here, step_mm, self._linked.reach_mm)
-        return near[:MOST_ITEMS]
+        items, reach_mm = self._linked.off_slice, self._linked.reach_mm
+        return items.near(axis, here, step_mm, reach_mm, MOST_ITEMS)
 
     def _events(self) -> tuple[Any, ...]:
         dims = self.view.dims.events
@@ -103,16 +106,13 @@ class OffSliceMarks:
         axis, zoom = axis_across(self.view), float(self.view.scene.camera.zoom)
         here = position_in_view(self.view)[axis]
         wanted = (axis, here, zoom, near)
-        are_there = self._is_shown(self._dashes) and self._is_shown(self._distances)
+        are_there = self._dashes.layer is not None and self._distances in self.view.layers
         if wanted == self._drawn and are_there:
             return
         self._drawn = wanted
         outlines = [self._outline(item, axis, here) for item, _ in near]
-        active = self.view.layers.selection.active
         self._show_dashes(outlines, [item.color for item, _ in near], 1 / zoom)
         self._show_distances(outlines, near, axis)
-        if self.view.layers.selection.active is not active:
-            self.view.layers.selection.active = active
 
     def _outline(self, item: OffSliceItem, axis: int, here: float) -> FloatArray:
         """The vertices ``(N, 3)`` of an item in mm, moved onto the slice."""
@@ -129,15 +129,11 @@ class OffSliceMarks:
     def _show_dashes(self, outlines: list[FloatArray], colors: list[str], pixel_mm: float) -> None:
         from napari.utils.colormaps.standardize_color import transform_color
 
-        layer = self._ready_dashes()
         dashes = [dashed(o, DASH_PX * pixel_mm, GAP_PX * pixel_mm) for o in outlines]
-        with layer.events.set_data.blocker(), layer.events.thumbnail.blocker():
-            width = WIDTH_PX * pixel_mm / float(np.min(layer.scale))
-            if layer.edge_width != width:
-                layer.edge_width = width
-            layer.data = np.concatenate(dashes) / layer.scale[-3:]
-            layer.edge_color = np.repeat(transform_color(colors), [len(d) for d in dashes], axis=0)
-        layer.refresh(extent=False, thumbnail=False)
+        counts = [len(dash) for dash in dashes]
+        self._dashes.show(
+            np.concatenate(dashes), np.repeat(transform_color(colors), counts, axis=0)
+        )
 
     def _show_distances(
         self, outlines: list[FloatArray], near: list[tuple[OffSliceItem, float]], axis: int
@@ -146,48 +142,37 @@ class OffSliceMarks:
         down, right = (other for other in range(3) if other != axis)
         is_up = str(self.view.scene.camera.orientation2d[0]) == "up"
         down_sign = -1.0 if is_up else 1.0
-        corners = [o[np.lexsort((o[:, right], down_sign * o[:, down]))[0]] for o in outlines]
-        with layer.events.set_data.blocker():  # drawn once, by the refresh below
-            layer.data = np.array(corners)
+        zoom = float(self.view.scene.camera.zoom)
+        corners = np.array(
+            [o[np.lexsort((o[:, right], down_sign * o[:, down]))[0]] for o in outlines]
+        )
+        in_view = corners[:, [down, right]] * zoom * (down_sign, 1.0)
+        corners[:, down] -= down_sign * raised(in_view, LABEL_PX) / zoom
+        copies = np.repeat(corners[None], 5, axis=0)  # four dark ones are the outline
+        copies[:4, :, [down, right]] += (
+            OUTLINE_PX / zoom * np.array([(-1, -1), (-1, 1), (1, -1), (1, 1)])[:, None]
+        )
+        texts = [f"{distance:+z.1f} mm" for _, distance in near]
+        # Drawn once, by the refresh below; the event of the data has napari measure all layers.
+        with layer.events.set_data.blocker(), layer.events.data.blocker():
+            layer.data = copies.reshape(-1, 3)
             layer.features = {
-                "distance": [f"{distance:+z.1f} mm" for _, distance in near],
-                "color": [item.color for item, _ in near],
+                "distance": texts * 5,
+                "color": [OUTLINE] * (4 * len(texts)) + [item.color for item, _ in near],
             }
         layer.refresh(extent=False, thumbnail=False)
 
-    def _is_shown(self, layer: Layer | None) -> bool:
-        return layer is not None and layer in self.view.layers
-
     def _clear(self) -> None:
         """Leave empty layers: those of vispy take long to be made again at the next slice."""
-        if self._dashes is not None:
-            self._dashes.data = np.zeros((0, 2, 3))
+        self._dashes.clear()
         if self._distances is not None:
             self._distances.data = np.zeros((0, 3))
 
     def _remove(self) -> None:
-        layers = self._dashes, self._distances
-        self._dashes = self._distances = None
-        for layer in layers:
-            if layer is not None and layer in self.view.layers:
-                self.view.layers.remove(layer)
-
-    def _ready_dashes(self) -> Vectors:
-        if self._dashes is None or self._dashes not in self.view.layers:
-            from napari.layers import Vectors
-
-            # One scale for all axes, as large as the largest step, as that of the crosshair.
-            scale = max(axis_range.step for axis_range in self.view.dims.range[-3:])
-            self._dashes = Vectors(
-                ndim=3,
-                name="Off the slice",
-                scale=(scale,) * 3,
-                vector_style="line",
-                opacity=0.9,
-                blending="translucent_no_depth",
-            )
-            self._append(self._dashes, DASHES_ROLE)
-        return self._dashes
+        self._dashes.remove()
+        layer, self._distances = self._distances, None
+        if layer is not None and layer in self.view.layers:
+            self.view.layers.remove(layer)
 
     def _ready_distances(self) -> Points:
         if self._distances is None or self._distances not in self.view.layers:
@@ -208,13 +193,29 @@ class OffSliceMarks:
                 },
             )
             self._distances.current_face_color = "transparent"
-            self._append(self._distances, DISTANCES_ROLE)
+            append_quietly(self.view, self._distances, DISTANCES_ROLE)
             self._distances.editable = False
         return self._distances
 
-    def _append(self, layer: Layer, role: str) -> None:
-        layer.metadata[KEY] = {"role": role, "owner": layer.unique_id}
-        self.view.layers.append(layer)
+
+def raised(corners_px: FloatArray, size_px: tuple[float, float]) -> FloatArray:
+    """How far up texts are moved so that none lies on an earlier one, in pixels.
+
+    Parameters
+    ----------
+    corners_px
+        ``(N, 2)``: down and right.
+    size_px
+        Height and width of a text.
+    """
+    height, width = size_px
+    at = corners_px.copy()
+    for row in range(1, len(at)):
+        beside = at[:row][np.abs(at[:row, 1] - at[row, 1]) < width, 0]
+        while (np.abs(beside - at[row, 0]) < height).any():
+            at[row, 0] -= height / 2
+    up: FloatArray = corners_px[:, 0] - at[:, 0]
+    return up
 
 
 def dashed(vertices: FloatArray, dash: float, gap: float) -> FloatArray:

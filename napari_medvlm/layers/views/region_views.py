@@ -54,7 +54,7 @@ class LinkedRegionBoxes:
         boxes_layer = self._main.get("boxes")
         if boxes_layer is not None:
             boxes_layer.events.visible.connect(self._on_visible)
-        self._linked.off_slice.note_change()
+        self._linked.off_slice.note_change(self._off_slice_items)
 
     def choose(self, *keys: int | None) -> None:
         """Draw the boxes of some regions thicker than the others."""
@@ -74,7 +74,7 @@ class LinkedRegionBoxes:
         self._views.clear()
 
     def _on_visible(self, _: Any) -> None:
-        self._linked.off_slice.note_change()
+        self._linked.off_slice.note_change(self._off_slice_items)
 
     def _off_slice_items(self) -> Iterator[OffSliceItem]:
         """The boxes of the regions, unless they are hidden."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_medvlm.data.colors import NEGATIVE, POSITIVE
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.layers.display.redraw_pace import pace
 from napari_medvlm.layers.mask_layer import MaskLayer
@@ -15,8 +14,9 @@ from napari_medvlm.layers.prompts.scribbles import ScribblesLayer
 from napari_medvlm.layers.prompts.shapes import ShapesLayer
 from napari_medvlm.layers.session_layers import SessionLayers
 from napari_medvlm.layers.views.linked import linked_views
-from napari_medvlm.layers.views.off_slice_items import OffSliceItem, item_of
+from napari_medvlm.layers.views.off_slice_items import OffSliceItem, PromptItems
 from napari_medvlm.layers.views.side_updates import SideUpdates
+from napari_medvlm.ledger.append_map import AppendMap
 from napari_medvlm.sessions.segment.session import SegmentationSession
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class LinkedSessionLayers:
         self._positive = True
         self._hidden: set[int] = set()
         self._watched: Layer | None = None
+        self._items = PromptItems()
         self._linked = linked_views(viewer)
         self._linked.added.connect(self._add)
         self._linked.removed.connect(self._remove)
@@ -108,7 +109,7 @@ class LinkedSessionLayers:
         self._pull_others()
 
     def _pull_others(self) -> None:
-        self._linked.off_slice.note_change(self._main.viewer)
+        self._linked.off_slice.note_change(self._off_slice_items, self._main.viewer)
         self._watch_mask()
         self._updates.request(PENDING_MS if self.session.pending else 0)
 
@@ -118,7 +119,7 @@ class LinkedSessionLayers:
         if redrawn:
             layers.redraw()
         layers.pull()
-        self._linked.off_slice.note_change(layers.viewer)
+        self._linked.off_slice.changed.emit(layers.viewer)
 
     def set_polarity(self, positive: bool) -> None:
         """Choose whether the next prompts say *this* or *not this*."""
@@ -163,13 +164,10 @@ class LinkedSessionLayers:
         """The person took a layer away from the viewer: its prompts go too."""
         self._main.removed(layer)
 
-    def _off_slice_items(self) -> Iterator[OffSliceItem]:
+    def _off_slice_items(self) -> list[OffSliceItem]:
         """The prompts of the active object."""
         live = self.session.now.objects.get(self.session.active or 0)
-        for prompt in () if live is None else live.prompts.values():
-            item = item_of(prompt, POSITIVE if prompt.positive else NEGATIVE)
-            if item is not None:
-                yield item
+        return self._items.of(AppendMap() if live is None else live.prompts)
 
     def _all(self) -> list[SessionLayers]:
         return [self._main, *self._sides.values()]

@@ -32,8 +32,10 @@ TIPS = {
 }
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 DELETE = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
-NARROWEST_PX, NAME_PX = 36, 56
-"""The least width of a column, and of the names: they take what is left, and are elided."""
+NARROWEST_PX, NAME_PX = 36, 120
+"""The least width of a column, and the room for a long name before other columns are hidden.
+
+The names take what is left, and are elided."""
 WIDE_ONLY = (DOUBLING, PERPENDICULAR)
 """Columns that are hidden in a narrow dock, the first one first; tooltips have their values."""
 VALUE_ROLE = Qt.ItemDataRole.UserRole
@@ -127,7 +129,8 @@ class LesionTable(QTreeWidget):
             column: max(self.sizeHintForColumn(column), self.header().sectionSizeHint(column))
             for column in range(NAME + 1, len(HEAD))
         }
-        room = self.viewport().width() - NAME_PX - sum(widths.values())
+        names = min(NAME_PX, self.sizeHintForColumn(NAME))
+        room = self.viewport().width() - names - sum(widths.values())
         for column in WIDE_ONLY:
             self.setColumnHidden(column, room < 0)
             room += widths[column] if room < 0 else 0

@@ -7,11 +7,18 @@ from napari.layers import Layer
 from napari_medvlm.data.geometry.pairing import Pairing, PairingKind
 from napari_medvlm.data.volume import Volume
 from napari_medvlm.layers import layer_data
+from napari_medvlm.layers.orientation import Plane
 from napari_medvlm.layers.pairing.pairing_layers import (
+    CHECKERBOARD,
+    SUBTRACTION,
     VOLUME_CHANGE,
     PairedStudies,
     PairingLayers,
 )
+from napari_medvlm.layers.views.crosshair import Crosshair
+from napari_medvlm.layers.views.linked import linked_views
+from napari_medvlm.layers.views.per_view import PerView
+from napari_medvlm.layers.views.side_view import SideView
 
 VOLUME = Volume(np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6), name="now")
 
@@ -34,3 +41,18 @@ def test_a_deformable_pairing_shows_its_change_of_volume_and_a_rigid_one_takes_i
     assert not layers.has(VOLUME_CHANGE)
     layers.close()
     assert len(viewer.layers) == 2
+
+
+def test_neither_a_registered_prior_nor_its_comparisons_cover_the_crosshair():
+    viewer = ViewerModel()
+    current, prior = (viewer.add_layer(Layer.create(*layer_data(VOLUME))) for _ in range(2))
+    linked = linked_views(viewer)
+    views = [viewer, SideView(viewer, Plane.CORONAL).model]
+    crosshairs = PerView(linked, lambda view: Crosshair(view, linked.cursor))
+    layers = PairingLayers(viewer, current, prior)
+    layers.show(PairedStudies.of(VOLUME, VOLUME, Pairing(PairingKind.RIGID, np.eye(4))))
+    layers.toggle(CHECKERBOARD, True)
+    layers.toggle(SUBTRACTION, True)
+    assert len(viewer.layers) == 6
+    assert [view.layers[-1].name for view in views] == ["Crosshair"] * 2
+    crosshairs.close()

@@ -158,7 +158,7 @@ def test_all_lines_are_as_wide_in_images_with_thick_slices():
     for view in (viewer, *(side.model for side in sides)):
         (lines,) = [x for x in view.layers if x.name == "Crosshair"]
         width_px = lines.edge_width * lines.scale * view.scene.camera.zoom
-        assert_allclose(width_px, 1.5, rtol=1e-4)
+        assert_allclose(width_px, 2, rtol=1e-4)
 
 
 def test_the_lines_of_the_first_image_are_added_after_it():

@@ -15,7 +15,7 @@ from napari_medvlm.layers.region_boxes import DisplayedRegion
 from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.layers.ruler_layer import RulerLayer
 from napari_medvlm.layers.views.linked import linked_views
-from napari_medvlm.layers.views.off_slice import OffSliceMarks, dashed
+from napari_medvlm.layers.views.off_slice import LABEL_PX, OffSliceMarks, dashed
 from napari_medvlm.layers.views.off_slice_items import item_of
 from napari_medvlm.layers.views.per_view import PerView
 from napari_medvlm.layers.views.session_views import LinkedSessionLayers
@@ -51,15 +51,21 @@ def test_points_and_boxes_within_the_reach_are_dashed_with_signed_distances(open
     session.add(nmv.Box.at_index(session.volume.grid, (6, 2, 2), (8, 5, 6)))
     layers.pull()
     go_to(viewer, (12, 6, 5))
-    records = len(session.ledger.records)
     assert not marks.near()  # the reach is 0
     assert "Off the slice" not in viewer.layers
     linked.reach_mm = 7
     # the box spans the voxels 6 and 7, thus 16.5 to 22.5 mm
     assert [distance for _, distance in marks.near()] == [-3, 4.5, 6]
     labels, dashes = viewer.layers["Distances to the slice"], viewer.layers["Off the slice"]
-    assert list(labels.features["distance"]) == ["-3.0 mm", "+4.5 mm", "+6.0 mm"]
-    assert labels.data[1].tolist() == [12, 2.25, 1.5]  # the corner of the box that is up and left
+    shown = list(zip(*labels.features[["distance", "color"]].to_numpy().T, strict=True))
+    assert [text for text, _ in shown[-3:]] == ["-3.0 mm", "+4.5 mm", "+6.0 mm"]
+    assert shown[:12] == [(text, "#000000") for text, _ in shown[-3:]] * 4  # their dark outline
+    down, right = labels.data[-2, 1:]  # the corner of the box that is up and left, or above
+    assert right == 1.5
+    assert down <= 2.25
+    positions_px = labels.data[-3:, 1:] * viewer.scene.camera.zoom
+    apart_px = np.abs(positions_px[:, None] - positions_px)[np.triu_indices(3, 1)]
+    assert ((apart_px >= LABEL_PX) | np.isclose(apart_px, LABEL_PX)).any(axis=1).all()
     starts, directions = np.moveaxis(dashes.data * dashes.scale, 1, 0)
     assert (starts[:, 0] == 12).all()
     assert not directions[:, 0].any()
@@ -69,6 +75,13 @@ def test_points_and_boxes_within_the_reach_are_dashed_with_signed_distances(open
     np.testing.assert_allclose(box[:, 1:].max(axis=0), [6.75, 8.5], atol=0.6)
     drawn_mm = np.linalg.norm(directions[positive], axis=1).sum()
     assert 0.5 < drawn_mm / (2 * (4.5 + 4) + np.pi * 12 / viewer.scene.camera.zoom) < 0.7
+    item, refreshed = marks.near()[0][0], []
+    dashes.events.set_data.connect(refreshed.append)
+    session.add(nmv.Point(position_mm=(27, 6, 5)))  # out of reach
+    layers.pull()
+    assert marks.near()[0][0] is item
+    assert not refreshed
+    records = len(session.ledger.records)
     go_to(viewer, (15, 6, 5))  # next to the box
     assert [distance for _, distance in marks.near()] == [1.5, 3, -6]
     go_to(viewer, (18, 6, 5))
@@ -99,7 +112,7 @@ def test_rulers_and_boxes_of_answers_are_dashed_off_their_slice_in_every_view(op
     assert in_viewer == [-1.5, -6]  # the box ends at 13.5 mm
     assert in_side == [-3]  # the box spans 5.25 to 12.75 mm
     labels = side.model.layers["Distances to the slice"]
-    assert list(labels.features["color"]) == ["#ff8c1a"]
+    assert list(labels.features["color"]) == ["#000000"] * 4 + ["#ff8c1a"]
     regions.layer("boxes").visible = False
     rulers.ready().visible = False
     assert [mark.near() for mark in marks] == [[], []]
@@ -117,6 +130,8 @@ def test_dashes_follow_every_kind_of_prompt_and_are_limited(axis):
     lasso = nmv.Lasso(vertices_mm=((0, 0, 0), (0, 10, 0), (0, 10, 10)))
     scribble = nmv.Scribble(points_mm=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
     for prompt in (line, lasso, scribble, nmv.Point(position_mm=(1, 2, 3))):
+        assert item_of(prompt, "#ffffff") == item_of(prompt, "#ffffff")
+        assert item_of(prompt, "#ffffff") != item_of(prompt, "#ff0000")
         vertices = item_of(prompt, "#ffffff").vertices_mm(axis)
         assert len(dashed(vertices, 1e-6, 1e-6)) <= 200
     ends = dashed(np.array([(0.0, 0, 0), (0, 0, 10)]), 2, 1)

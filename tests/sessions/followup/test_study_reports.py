@@ -83,14 +83,22 @@ def test_a_validator_finds_no_error_in_the_reports_of_two_dates(studies, tmp_pat
         assert "Error" not in verified.stderr
 
 
-def test_the_reports_hold_the_volumes_of_the_table(studies, tmp_path) -> None:
+def test_the_reports_of_two_dates_come_back_with_the_values_of_the_table(studies, tmp_path) -> None:
     result, current, prior, lesions = studies
     paths = write_reports(tmp_path, result, current, prior, lesions)
-    (row,) = [lesion for lesion in result.lesions if lesion.name == "liver lesion"]
-    for path, extent in ((paths[1], row.prior), (paths[3], row.current)):
-        (values,) = [v for v in read_sr(path) if v["name"] == "liver lesion"]
-        assert values["volume_ml"] == pytest.approx(extent.volume_ml, abs=1e-5)
-        assert values["longest_axial_mm"] == pytest.approx(extent.longest_mm, abs=1e-3)
+    rows = {lesion.name: lesion for lesion in result.lesions}
+    for path, study, time_point in ((paths[1], "prior", 1), (paths[3], "current", 2)):
+        read = {values["name"]: values for values in read_sr(path)}
+        assert len(read) == 2
+        for name, values in read.items():
+            extent = getattr(rows[name], study)
+            assert values["Time Point Order"] == time_point
+            assert values["volume_ml"] == pytest.approx(extent.volume_ml, abs=1e-5)
+            assert values["longest_axial_mm"] == pytest.approx(extent.longest_mm, abs=1e-3)
+            assert values["perpendicular_axial_mm"] == pytest.approx(
+                extent.perpendicular_mm, abs=1e-3
+            )
+    row = rows["liver lesion"]
     assert row.doubling_days == pytest.approx(90 * np.log(2) / np.log(4 / 3))
 
 

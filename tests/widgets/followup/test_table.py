@@ -1,7 +1,13 @@
 """The table of lesions in docks of different widths."""
 
 from napari_medvlm.sessions.followup.followed import Extent, FollowedLesion, LesionState
-from napari_medvlm.widgets.followup.table import DOUBLING, NAME, PERPENDICULAR, LesionTable
+from napari_medvlm.widgets.followup.table import (
+    DOUBLING,
+    NAME,
+    NODE,
+    PERPENDICULAR,
+    LesionTable,
+)
 
 
 def test_a_narrow_table_needs_no_scrolling_and_has_hidden_values_in_tooltips(qtbot):
@@ -23,3 +29,7 @@ def test_a_narrow_table_needs_no_scrolling_and_has_hidden_values_in_tooltips(qtb
     table.resize(700, 220)
     qtbot.waitUntil(lambda: not table.isColumnHidden(PERPENDICULAR))
     assert not table.isColumnHidden(DOUBLING)
+    others = sum(table.columnWidth(column) for column in range(NAME + 1, NODE + 1))
+    table.resize(others + 80, 220)
+    qtbot.waitUntil(lambda: table.isColumnHidden(DOUBLING))
+    assert table.columnWidth(NAME) > 80, "names are not elided to a few letters"
