@@ -38,7 +38,9 @@ def denied(sentence: str) -> tuple[NegationScope, ...]:
     text = without_unticked(sentence)
     for item in items:
         text = _painted(text, *item.value)
-    text = _without(text, (*triggers.NOT_DENIALS, *triggers.IN_DOUBT, *triggers.NOT_EXCLUDED))
+    text = _without(
+        text, (*triggers.NOT_DENIALS, *triggers.IN_DOUBT, *triggers.NOT_EXCLUDED, *triggers.EITHER)
+    )
     ahead_text = _without(text, triggers.DENIED_BEHIND)
     ahead = _matches(ahead_text, triggers.DENIED_AHEAD)
     short = _matches(_without(ahead_text, triggers.DENIED_AHEAD), triggers.NOT_AHEAD)
@@ -67,6 +69,8 @@ def doubted(sentence: str) -> tuple[NegationScope, ...]:
     ahead = _matches(_without(text, triggers.DOUBT_BEHIND), triggers.DOUBT_AHEAD)
     behind = _matches(text, (*triggers.DOUBT_BEHIND, *triggers.EITHER))
     ends = (*triggers.END, *triggers.END_OF_DOUBT)
+    if _any((triggers.BARE_CHOICE,)).match(sentence):
+        return (NegationScope(0, len(sentence)),)
     return (
         *(NegationScope(item.start, item.stop) for item in items if not item.denied),
         *_ahead(sentence, ahead, ends),
@@ -145,6 +149,8 @@ def _last(positions: list[int], position: int) -> int:
 
 def _without_verb(text: str, stop: int) -> int:
     """Where the verb of a trigger at `stop` begins: the "is" of "is not seen"."""
-    tail = text[max(0, stop - 10) : stop]
-    verb = re.search(r"\b(?:is|are|was|were|has|have|had|can|could)\s*$", tail, re.IGNORECASE)
+    tail = text[max(0, stop - 30) : stop]
+    verb = re.search(
+        r"\b(?:is|are|was|were|has|have|had|can|could)(?:\s+\w+ly)?\s*$", tail, re.IGNORECASE
+    )
     return stop - len(tail) + verb.start() if verb else stop

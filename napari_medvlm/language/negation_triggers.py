@@ -76,12 +76,21 @@ NOT_DENIALS = (
     "(?:no|without(?:\\s+any)?)\\s+(?:\\w+\\s+){0,2}?(?:evidence|signs?|indications?|suggestions?"
     f"|proof)\\s+that(?=[^,;]*\\b(?:has|have|is|are)\\s+(?:\\w+ly\\s+)?{_CHANGED})",
     "no\\.\\s*\\d+",
+    "(?:no|without(?:\\s+any)?)\\s+(?:\\w+\\s+)?(?:evidence|signs?|indications?|suggestions?)\\s+of\\s+"
+    f"(?:the|this|that|his|her)\\s+(?:[\\w-]+\\s+){{1,4}}?{_CHANGED}",
     f"absent\\s+{_PRIOR}",
     "(?:gram|false)[\\s-]+negative",
     "nothing\\s+(?:except|but|other\\s+than)",
     "no\\s+(?:sooner|wonder|surprise|mistak\\w+|denying)",
+    f"(?:slow|gradual|ongoing|continu(?:ed|ing)|beginning|early|progressive)\\s+{_GONE}",
+    f"{NOT}\\s+(?:quite\\s+)?(?:reach|cross|enter|traverse)(?:es|s)?",
     f"{_LEFT_OVER}[\\s-]+(?:(?:complete(?:ly)?|been|yet|fully|entirely|total(?:ly)?)[\\s-]+)*{_GONE}",
     f"{NOT}\\s+(?:(?:be|been)\\s+)?{_REPORTED}\\s+{_PRIOR}",
+    f"{NOT}\\s+(?:(?:be|been)\\s+)?{_REPORTED}\\s+(?:well|fully|completely|entirely|adequately|optimally"
+    "|in\\s+(?:full|its\\s+entirety))",
+    "(?:prior|previous|earlier|old|initial|first|comparison|outside|last)\\s+(?:\\w+\\s+){1,3}?(?:did|does|had)(?:"
+    "\\s+not|n['\u2019]t)\\s+(?:yet\\s+)?(?:show|reveal|demonstrate|mention|include|depict)(?:ed|n)?(?=\\s+(?:this|the|that"
+    "|these|those)\\b)",
     f"{NOT}\\s+(?:(?:be|been)\\s+)?previously\\s+{_REPORTED}",
     f"previously\\s+(?:not\\s+{_REPORTED}|un\\w+)",
 )
@@ -101,6 +110,7 @@ DENIED_AHEAD = (
     "nor",
     "neither",
     "zero",
+    "none\\s+of\\s+(?:the\\s+(?:following|above)|these)\\s*:?",
     "none\\s+of\\s+(?:[\\w-]+\\s+){1,4}?(?:shows?|reveals?|demonstrates?|contains?|has|have)",
     "nil",
     "absent(?:\\s+(?:is|are|was|were))?",
@@ -110,8 +120,11 @@ DENIED_AHEAD = (
     f"{NOT}\\s+(?:(?:\\w+ly|to|be|an?|any|thought|felt|believed)\\s+)*{_SHOW}",
     f"{NOT}\\s+(?:an?|any)",
     "(?:free|clear|devoid|void)\\s+(?:of|from)",
-    "negative\\s+(?:(?:\\w+\\s+){0,3}?for|(?:with\\s+(?:respect|regard)\\s+to|as\\s+(?:to|regards)))",
-    "nothing\\s+(?:(?:to|that)\\s+)?(?:(?:would|could|might)\\s+)?(?:suggests?|indicates?|supports?)",
+    "(?:normal|clear|negative|unremarkable)\\s+(?:\\w+\\s+)?as\\s+far\\s+as",
+    "negative\\s+(?:(?:\\w+\\s+){0,3}?(?:for|as\\s+(?:to|regards))|(?:with\\s+(?:respect|regard)\\s+to|as\\s+(?:to|regards)))",
+    "nothing\\s+(?:(?:here|there|else|seen|visible|elsewhere)\\s+)*(?:(?:to|that|which)\\s+)?"
+    "(?:(?:would|could|might)\\s+)?(?:suggests?|indicates?|supports?|points?\\s+(?:to|towards?)"
+    "|looks?\\s+like|resembles?)",
     "nothing\\s+(?:in\\s+the\\s+way\\s+of|by\\s+way\\s+of|of(?!\\s+(?:note|concern|significance))|like"
     "|resembling|pointing\\s+(?:to|towards?)|amounting\\s+to"
     "|(?:remains|remained|is\\s+left|is\\s+seen|persists)\\s+of)(?:\\s+(?:the|an?|any))?",
@@ -121,9 +134,10 @@ DENIED_AHEAD = (
     "(?:hardly|scarcely|barely)\\s+any(?=.*\\bnone\\b)",
     "(?:argues?|speaks?|militates?)\\s+against",
     "(?:absence|lack|resolution|removal|clearing|clearance|disappearance|resection|excision|evacuation)\\s+of",
-    "(?:fails?|failed)\\s+to\\s+(?:show|reveal|demonstrate)",
+    "(?:fails?|failed)\\s+to\\s+(?:show|reveal|demonstrate|identify|find|detect|visuali[sz]e|disclose"
+    "|yield|uncover|see|locate|confirm|bring\\s+out)",
     "rule[sd]\\s+out|excludes",
-    "(?:rather\\s+than|instead\\s+of)",
+    "(?:rather\\s+than|instead\\s+of|as\\s+opposed\\s+to|in\\s+lieu\\s+of)",
     "resolved",
     "unlikely(?:\\s+to\\s+(?:be|represent|reflect|indicate))?",
 )
@@ -151,6 +165,7 @@ NOT_EXCLUDED = (
     f"{_NOT_OUT}\\s+(?:[\\w-]+\\s+){{0,4}}?(?:exclude|rule\\s+out)",
     f"{_NOT_OUT}\\s+(?:[\\w-]+\\s+){{0,4}}?exclusion\\s+of",
     "exclude|rule\\s+out|r/o|evaluate\\s+for",
+    "nothing\\s+(?:\\w+\\s+){0,3}?(?:excludes?|rules?\\s+out)",
     "(?:not\\s+(?:certain|sure|clear|known)|unclear|uncertain|unsure|unknown)\\s+(?:if|whether)",
     f"{_NOT_OUT}\\s+(?:to\\s+)?(?:be\\s+)?(?:\\w+ly\\s+)?(?:certain|sure|confident|positive|say|state)\\s+"
     "(?:(?:that|of)\\s+)?(?:there\\s+(?:is|are)\\s+)?(?:no|not\\s+an?y?|the\\s+absence\\s+of)",
@@ -166,7 +181,10 @@ DENIED_BEHIND = (
     f"|resolved|negative(?!\\s+(?:(?:\\w+\\s+){{0,3}}?for\\b|with\\s+re|as\\s+(?:to|re)))|{_UNLIKELY}(?!\\s+to\\b))",
     f"{_BE}\\s+not\\s+(?:\\w+ly\\s+)?(?:likely|probable|suspected|favou?red)",
     f"{_BE}\\s+not\\s+(?:an?\\s+)?(?:feature|part|finding|concern|consideration)\\b",
-    "can\\s+(?:(?:now|\\w+ly)\\s+)*be\\s+(?:excluded|ruled\\s+out)",
+    "can\\s+(?:(?:now|\\w+ly)\\s+)*be\\s+(?:excluded|ruled\\s+out|dismissed|discounted|discarded|refuted)",
+    f"{_BE}\\s+not\\s+what",
+    "there\\s+(?:is|are|was|were)\\s+no\\s+(?:signs?|evidence|traces?|indication|suggestion|hint)"
+    "(?=\\s*(?:[.,;]|\\Z))",
     f"{_BE}\\s+nowhere\\s+(?:to\\s+be\\s+)?(?:{SEEN}|in\\s+sight)",
     f"{_BE}\\s+no\\s+more(?=\\s*(?:[.,;]|\\Z))",
     f"{NOT}\\s+(?:\\w+ly\\s+)?(?:see|find|identify|detect|have|perceive)\\s+(?:one|any|it|this|them|these)"
@@ -175,7 +193,7 @@ DENIED_BEHIND = (
     "(?=\\s*(?:[.,;]|\\Z))",
     "(?:on|in|at)\\s+neither(?:\\s+(?:side|one|\\w+))?(?=\\s*(?:[.,;]|\\Z))",
     "(?:has|have|had)\\s+(?:(?:\\w+ly|since|now|all)\\s+)*(?:resolved|cleared|disappeared|passed"
-    "|vanished|subsided|dissipated|abated)",
+    "|gone(?:\\s+away)?(?!\\s+(?:down|up|from|to|into))|vanished|subsided|dissipated|abated)",
     "(?:has|have|had)\\s+(?:(?:\\w+ly|since|now|been)\\s+)*been\\s+(?:\\w+ly\\s+)?"
     "(?:removed|excluded|ruled\\s+out|dismissed|discounted|refuted|disproved"
     "|resected|evacuated|excised|passed|extracted|retrieved|(?:re-?)?absorbed|dissolved)",
@@ -184,6 +202,8 @@ DENIED_BEHIND = (
     "none\\s+of\\s+(?:significance|note|concern|importance|any\\s+kind)",
     "(?:is|are|was|were)\\s+not(?=\\s*(?:[.;]|\\Z))",
     f"{_BE}\\s+(?:thought|felt|considered|deemed|judged)\\s+(?:to\\s+be\\s+)?(?:\\w+\\s+){{0,2}}?{_UNLIKELY}(?!\\s+to\\b)",
+    f"(?:has|have|had|is|are|was|were)\\s+[\\w\\s-]{{1,30}}?\\band\\s+(?:cannot|can\\s+no\\s+longer|could\\s+not)\\s+be\\s+"
+    f"(?:\\w+ly\\s+)?{SEEN}",
     f"(?:{_BE}|has|have|had)\\s+[\\w\\s-]{{0,40}}?\\band\\s+(?:is|are|has|have)\\s+"
     f"(?:(?:now|been|\\w+ly)\\s+)*(?:gone|resolved|absent|no\\s+(?:more|longer\\s+{SEEN})|{NOT}\\s+(?:(?:been|\\w+ly)\\s+)*{SEEN})",
     "(?:was|were|has\\s+been|have\\s+been)\\s+(?:\\w+ly\\s+)?\\w+ed\\s+and\\s+(?:does|do|did|has|have|is|are)\\s+not"
@@ -195,7 +215,7 @@ DENIED_BEHIND = (
     f"{NOT}\\s+(?:(?:be|been|\\w+ly)\\s+)*{SEEN}",
     f"{NOT}\\s+(?:(?:be|been|\\w+ly)\\s+)*(?:made\\s+out|borne\\s+out|corroborated|substantiated|picked\\s+up|located|locali[sz]ed|traced"
     "|perceived|perceptible|resolvable|displayed|established|proven|reproduced)",
-    "(?:does|do|did)(?:\\s+not|n['\u2019]t)\\s+(?:exist|occur|recur|appear|persist|remain)\\b"
+    "(?:does|do|did)(?:\\s+not|n['\u2019]t)\\s+(?:exist|occur|recur|appear|persist|remain|develop|form|arise|ensue)\\b"
     "(?!\\s+to\\b)",
     f"none\\s+(?:(?:is|are|was|were|has|have|been|\\w+ly)\\s+)*{SEEN}",
 )
@@ -208,7 +228,12 @@ _ARISES = (
     "(?:suspected|suspicion|concern|develops?|occurs?|arises?|recurs?|appears?|considered|present|found"
     "|questioned|seen|confirmed)"
 )
-EITHER = ("versus|vs\\.?|(?:is|are)\\s+(?:favou?red|preferred)\\s+over",)
+EITHER = (
+    f"{NOT}\\s+(?:\\w+ly\\s+)?be\\s+(?:\\w+ly\\s+)?(?:told|distinguished|differentiated|discriminated"
+    "|separated(?!\\s+from\\s+the\\b))"
+    "(?:\\s+apart)?\\s+from",
+    "versus|vs\\.?|(?:is|are)\\s+(?:favou?red|preferred)\\s+over",
+)
 DOUBT_AHEAD = (
     "exclusion\\s+of(?=[^;]*\\b(?:not\\s+(?:\\w+ly\\s+)?possible|impossible|difficult|limited))",
     "possib(?:le|ly|ility\\s+of)",
@@ -216,14 +241,15 @@ DOUBT_AHEAD = (
     "(?:suggestion|hint|(?<!no\\s)question|suspicion)\\s+of",
     "favou?r(?:s|ed|ing)?",
     "(?:most\\s+|less\\s+)?likely",
-    "(?:may|might|could)\\s+(?:(?:\\w+ly|well|also|still|yet|even)\\s+)*(?:represent|reflect|indicate|be|suggest|have)",
+    "(?:may|might|could)\\s+(?:(?:\\w+ly|well|also|still|yet|even|just)\\s+)*(?:represent|reflect|indicate|be|suggest|have)",
     "suspect(?:ed|s)?|suspicio(?:us|n)\\s+(?:for|of)|suggest(?:s|ive\\s+of|ing)?",
-    "concern(?:ing)?\\s+(?:for|about)|worr(?:isome|ying)\\s+for|(?<!no\\s)question(?:able|\\s+of)?"
+    "concern(?:ing)?\\s+(?:for|about)|worr(?:isome|ying)\\s+for"
+    "|(?<!no\\s)(?<!without\\s)(?<!beyond\\s)question(?:able|\\s+of)?"
     "|presum(?:ed|ably)|equivocal",
     "(?:appears?|seems?)\\s+to\\s+(?:be|represent)",
     "would\\s+(?:\\w+ly\\s+)?(?:be\\s+)?(?:in\\s+keeping|consistent|compatible|fit|suggest|support)(?:\\s+with)?",
     "wonder(?:s|ed|ing)?\\s+(?:about|if)",
-    "consider(?!ed|able)",
+    "consider(?!ed|able)|think\\s+of",
     "(?:correlate|correlation)\\s+(?:\\w+\\s+){0,2}?for",
     f"{_BE}\\s+(?:thought|believed|felt|judged|presumed|assumed)\\s+to\\s+(?:be|represent|reflect"
     "|indicate)",
@@ -235,6 +261,12 @@ DOUBT_AHEAD = (
     *NOT_EXCLUDED,
     *EITHER,
 )
+_NO_VERB = (
+    "(?!\\b(?:no|not|without|nor|neither|none|negative|free|is|are|was|were|has|have|for|both|which|that"
+    "|could|may|might|can|would|should)\\b)[\\w-]+"
+)
+BARE_CHOICE = f"\\A\\s*(?:{_NO_VERB}\\s+){{1,4}}or(?:\\s+{_NO_VERB}){{1,4}}\\.?\\s*\\Z"
+"""A sentence of two names without a verb: "Abscess or hematoma."."""
 DOUBT_OF_ALL = (
     "differentials?(?:\\s+(?:diagnos[ie]s|considerations?))?\\s*(?:includes?|is|are|:)",
 )
@@ -242,14 +274,26 @@ DOUBT_OF_ALL = (
 DOUBT_BEHIND = (
     *IN_DOUBT,
     "(?:is|are|remains?|seems?|appears?|looks?)\\s+(?:also\\s+)?(?:possible|probable|likely|unlikely|suspected|questioned"
-    "|considered|questionable|equivocal|(?:uncertain|not\\s+certain)(?!\\s+(?:if|whether)))",
+    "|considered|questionable|equivocal(?!\\s+(?:for|as|with))|(?:uncertain|not\\s+certain)(?!\\s+(?:if|whether)))",
+    f"{_BE}\\s+(?:thought|felt|considered|deemed|judged)\\s+(?:to\\s+be\\s+)?(?:(?:less|more|quite|very|most)\\s+)?"
+    "(?:likely|possible|probable)",
     "(?:may|might|could)\\s+(?:well\\s+)?(?:exist|be\\s+(?:present|there|considered))",
     "(?:is|are|remains?)\\s+(?:favou?red(?!\\s+over)|doubtful|conceivable|to\\s+be\\s+considered"
     "|in\\s+(?:question|the\\s+differential))",
     "(?:is|are|remains?)\\s+(?:also\\s+)?(?:an?|one)\\s+(?:\\w+\\s+)?"
     "(?:possibility|consideration|concern)",
     "(?:was|were)\\s+(?:\\w+ly\\s+)?(?:suspected|queried|questioned)(?=\\s*(?:\\w+ly\\s*)?(?:[.,;]|\\Z))",
-    "(?:should|must)\\s+be\\s+considered",
+    "(?:should|must|(?:has|have|needs?|ought)\\s+to)\\s+(?:\\w+\\s+)?be\\s+(?:considered|sought|suspected"
+    "|(?:looked|searched|checked)\\s+for|kept\\s+in\\s+mind|thought\\s+of|borne\\s+in\\s+mind)",
+    "(?:may|might|can|could)\\s+(?:\\w+ly\\s+)?(?:(?:have\\s+been|be)\\s+(?:missed|overlooked|masked|obscured|hidden|occult)"
+    "|(?:lie|stay|remain)\\s+(?:hidden|undetected|occult)|escape|go\\s+(?:undetected|unnoticed|unseen)|elude|evade)",
+    "(?:would|could|may|might)\\s+be\\s+(?:an?|one|another|the)\\s+(?:\\w+\\s+)?"
+    "(?:explanation|possibility|cause|consideration|candidate|alternative)",
+    "(?:is|are|was|were)\\s+suggested",
+    "(?:is|are|remains?|stays?)\\s+(?:still\\s+)?(?:on|in|among|within)\\s+(?:the\\s+)?(?:list|differential"
+    "|possibilities)",
+    "(?:seems?|appears?)\\s+to\\s+be\\s+(?:present|there|visible)",
+    "if\\s+(?:one|it|any|there|they|this|these)\\s+(?:is|are|was|were)\\b",
     "(?<=\\S)\\?(?!\\s*(?:yes|present|positive)\\b)",
 )
 
@@ -293,7 +337,8 @@ SPARED = (
 """What follows these stands there: "no edema around the mass"."""
 NOT_SPARED = (
     "\\b(?:evidence|signs?|indications?|suggestions?|features?|findings?|suspicion|concern|hint"
-    "|recurrence|remnants?|residuals?|traces?|portion|parts?|presence|appearance|stigmata)"
+    "|recurrence|remnants?|residuals?|traces?|portion|parts?|presence|appearance|stigmata|support|proof"
+    "|basis|grounds|reason|diagnosis)(?:\\s+(?:whatsoever|at\\s+all))?"
 )
 """Of what stands behind these nothing is spared: "no sign of the mass"."""
 RESUMED = (

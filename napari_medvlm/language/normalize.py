@@ -81,6 +81,10 @@ _NUMBERS = {
     "nucl": "nucleus",
     "gyr": "gyrus",
     "ventr": "ventricle",
+    "sup": "superior",
+    "inf": "inferior",
+    "ant": "anterior",
+    "post": "posterior",
     "ii": "2",
     "iii": "3",
     "iv": "4",
@@ -175,6 +179,9 @@ def split(text: str) -> list[str]:
     bare = re.sub(r"\b(?:no\.|number) (?=\d)", "", bare)
     bare = re.sub(r"\b(?:(?:of|on|at|in) )?(?:either|each) (?:side|hemisphere)$", "both", bare)
     bare = re.sub(r"\b(left|right)[ -](?:hand|sided)\b", r"\1", bare)
+    bare = re.sub(r"\b(left|right) hemisphere['\u2019]s ", r"\1 ", bare)
+    bare = re.sub(r", (left|right) half$", r" \1", bare)
+    bare = re.sub(r"\b(?:which|that) (?:is|are|lies?|sits?) (?=(?:on|at|in)\b)", "", bare)
     unelided = re.sub(r"\b[ld]['\u2019](?=\w)|(?<=\w)['\u2019]s\b", "", bare)
     listed = re.findall(r"[^\W_]+", re.sub(r"\b(\d+)(?:st|nd|rd|th)\b", r"\1", unelided))
     return [_NUMBERS.get(word, word) for word in listed]
@@ -183,19 +190,26 @@ def split(text: str) -> list[str]:
 def listed_names(text: str) -> list[str]:
     """The names that a text lists with "and", each with its side.
 
-    A side that follows the last one ("on the left", "both sides") is given to all. A list in which
-    only some have a side ("left putamen and caudate") is not
-    taken apart: the text alone comes back.
+    A side that follows the last name ("on the left", "both sides"), or stands before the first
+    alone ("left putamen and caudate"), is given to all. A list in which only others have a side
+    is not taken apart: the text alone comes back.
     """
     common = _COMMON_SIDE.search(text)
     listed = text[: common.start()] if common else text
-    names = re.split(r",?\s+and\s+(?:the\s+)?|,\s*(?:the\s+)?", listed)
+    names = re.split(r",?\s+(?:and|plus|as well as|&)\s+(?:the\s+)?|,\s*(?:the\s+)?", listed)
     if not all(names):
         return [text]
     if common:
         return [f"{common['side']} {name}" for name in names]
-    sided = {bool(words_of(name).sides) for name in names}
-    return names if len(sided) == 1 else [text]
+    sided = [bool(words_of(name).sides) for name in names]
+    first = _FIRST_SIDE.match(listed)
+    if first is not None and not any(sided[1:]) and not re.search(r"\bthe\b", listed[3:]):
+        return [names[0], *(f"{first['side']} {name}" for name in names[1:])]
+    return names if len(set(sided)) == 1 else [text]
+
+
+_FIRST_SIDE = re.compile(r"(?:the )?(?P<side>left|right|both|l|r|lt|rt)\.? ", re.IGNORECASE)
+"""The side of all names of a list, before it."""
 
 
 _COMMON_SIDE = re.compile(

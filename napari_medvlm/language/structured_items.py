@@ -83,6 +83,7 @@ def without_unticked(text: str) -> str:
 
 def _start_of_topic(text: str, stop: int) -> int:
     """Where the topic in front of a value begins; a plain list of topics is one topic."""
+    text = re.sub(r"\([^()]*\)", lambda match: "_" * len(match.group()), text)
     first = max(text.rfind(mark, 0, stop) for mark in ";\n.") + 1
     if "," not in text[first:stop]:
         return first

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MAKER = "napari-medvlm"
 VERSION = version(MAKER)
+MAX_BYTES = 64
 LABEL_MAP_SUFFIX = ".labelmap.dcm"
 WEIGHTS = "weights SHA-256"
 """What the hash is called among the parameters of an algorithm."""
@@ -121,7 +122,7 @@ def write_seg(
             software_versions=VERSION,
             device_serial_number="1",
             content_label="SEGMENTATION",
-            content_description=short(", ".join(segments[n].name for n in numbers)),
+            content_description=content_description([segments[n].name for n in numbers]),
             series_description="Segmentation",
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -188,6 +189,16 @@ def short(text: str) -> str:
     """A text as DICOM's elements of 64 characters take it; a backslash would part it in two."""
     plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return plain.replace("\\", "/")[:64].strip() or "unnamed"
+
+
+def content_description(names: list[str]) -> str:
+    """As many names as 64 bytes take, which programs count that do not know character sets."""
+    for shown in range(len(names), 0, -1):
+        more = f" and {len(names) - shown} more" if shown < len(names) else ""
+        text = short(", ".join(names[:shown]) + more)
+        if len(text.encode()) <= MAX_BYTES and text.endswith(more):
+            return text
+    return f"{len(names)} segments"
 
 
 def _described(number: int, segment: Segment) -> SegmentDescription:

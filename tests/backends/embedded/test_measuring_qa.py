@@ -41,6 +41,11 @@ PARAPHRASES = {
         "What is the smallest of the lesions?",
     ],
     QuestionForm.ABOVE: ["Which lesions are larger than 5 mL?", "Which kidneys are below 90 cc?"],
+    QuestionForm.LIMIT: ["Is the lesion under 3 cm?", "Lesion volume at least 2 mL?"],
+    QuestionForm.WITHOUT: ["What is the volume of the liver without the lesion?"],
+    QuestionForm.RANK: ["Rank the kidneys by volume."],
+    QuestionForm.FURTHER: ["Which kidney lies lower?"],
+    QuestionForm.DIMENSIONS: ["What are the dimensions of the lesion?"],
     QuestionForm.BRIGHTEST: [
         "Which lesion is the darkest?",
         "Which lesion has the highest attenuation?",
@@ -271,7 +276,8 @@ def test_two_volumes_are_distinguished_where_an_outline_can_be_trusted(most, les
 
 def test_numbers_are_rounded_for_reading():
     assert number_format.volume(1512.34) == "1512.3 mL"
-    assert number_format.share(0.002) == "less than 1 %"
+    assert number_format.share(0.0078) == "0.78 %"
+    assert number_format.share(0.00002) == "less than 0.01 %"
     assert number_format.share(0.999) == "more than 99 %"
     assert number_format.share(1.0) == "100 %"
     assert number_format.intensity(12345.6) == "12346"

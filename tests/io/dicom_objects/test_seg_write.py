@@ -19,6 +19,7 @@ from napari_medvlm.data.geometry.grid import Grid, placed
 from napari_medvlm.io import Segment, write_segments
 from napari_medvlm.io.dicom_objects.coded_terms import search, term_for
 from napari_medvlm.io.dicom_objects.seg_read import is_seg, read_seg
+from napari_medvlm.io.dicom_objects.seg_write import content_description
 from napari_medvlm.io.label_images import read_labels
 
 
@@ -182,3 +183,10 @@ def test_other_voxels_are_not_placed():
         moved[0, 3] = shift
         assert placed(np.ones((3, 4, 5)), source, Grid((3, 4, 5), moved)) is None
     assert placed(np.ones((3, 4, 5)), source, Grid((3, 4, 5), np.diag([1, 1, 1.5, 1]))) is None
+
+
+def test_the_content_description_has_whole_names_in_64_bytes():
+    assert content_description(["liver", "spleen"]) == "liver, spleen"
+    listed = content_description([f"Žlučník {n}" for n in range(20)])
+    assert listed == "Žlučník 0, Žlučník 1, Žlučník 2 and 17 more"
+    assert content_description(["肝臓" * 20, "脾臓"]) == "2 segments"

@@ -25,12 +25,20 @@ LOCATION_PREPOSITION = re.compile(r"\b(?:in|of|within|at|near|along) (?:the )?",
 """What stands before the place of a finding: "an infarct in the right putamen"."""
 WHOLE = re.compile(r" (?:of|in) the (?:brain|head|cerebrum)$", re.IGNORECASE)
 """What adds nothing to the name of a part of it: "grey matter of the brain"."""
+CORTEX_OF = re.compile(
+    r"^(?:the )?cortex of (?:the )?(?=.*\b(?:gyrus|cuneus|precuneus|lobule)\b)", re.I
+)
+"""What adds nothing to the name of a part of the cortex."""
 ELSEWHERE = re.compile(
     r"\b(?:outside|opposite|away|instead|beyond|except|contralateral|absence|lack)\b"
     r"|\bnot (?:in|of|within|at)\b",
     re.IGNORECASE,
 )
 """With these a phrase names a place that the finding is not in: "outside of the brain"."""
+OTHER_THAN = re.compile(
+    r",? (?:other than|except(?: for)?|excluding|apart from|besides|but) (?:the )?", re.IGNORECASE
+)
+"""What stands between several structures and those of them that are not meant."""
 LOCATION_SCORE_FACTOR = 0.5
 """The factor of a score if only the usual position of a finding is known."""
 
@@ -121,10 +129,13 @@ class Grounder:
         self, phrase: str, named: list[NamedRegions], progress: Progress
     ) -> list[Region] | NotFound:
         """Regions of the phrase, else of the location that it names, or the reason for none."""
-        for words in (phrase, WHOLE.sub("", phrase)):
+        for words in (phrase, WHOLE.sub("", phrase), CORTEX_OF.sub("", phrase)):
             result = self._known(phrase, words, named, progress)
             if result is not None:
                 return result
+        others = self._others(phrase, named, progress)
+        if others:
+            return others
         if ELSEWHERE.search(phrase):
             return self._unknown(phrase, named)
         listed = self._listed(phrase, named, progress)
@@ -142,6 +153,21 @@ class Grounder:
                 for r in result
             ]
         return result or self._unknown(phrase, named)
+
+    def _others(self, phrase: str, named: list[NamedRegions], progress: Progress) -> list[Region]:
+        """Regions of "the ventricles other than the fourth"; none unless all names are known."""
+        names = OTHER_THAN.split(phrase)
+        if len(names) != 2:
+            return []
+        whole = self._known(phrase, names[0], named, progress)
+        noun = names[0].split()[-1]
+        for words in (names[1], f"{re.sub(r' ones?$', '', names[1])} {noun}"):
+            part = self._known(phrase, words, named, progress)
+            if isinstance(whole, list) and isinstance(part, list):
+                apart = {region.name for region in part}
+                if apart < {region.name for region in whole}:
+                    return [region for region in whole if region.name not in apart]
+        return []
 
     def _location(
         self, phrase: str, location: str, named: list[NamedRegions], progress: Progress

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.atlas.grounder import Grounder
@@ -14,6 +14,7 @@ from napari_medvlm.backends.embedded.measuring_qa import (
     comparisons,
     extents,
     header_facts,
+    limits,
     number_format,
     positions,
 )
@@ -21,8 +22,8 @@ from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerab
 from napari_medvlm.backends.embedded.measuring_qa.question_forms import (
     ParsedQuestion,
     QuestionForm,
-    read,
-    read_by_words,
+    parsed_superlative,
+    readings,
 )
 from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects
 from napari_medvlm.data.answer import Answer, Claim, Question
@@ -35,9 +36,13 @@ IN_MM = {
     QuestionForm.LARGER,
     QuestionForm.RATIO,
     QuestionForm.EXTREME,
+    QuestionForm.RANK,
+    QuestionForm.LIMIT,
     QuestionForm.ABOVE,
+    QuestionForm.WITHOUT,
     QuestionForm.VOLUME,
     QuestionForm.SUM,
+    QuestionForm.DIMENSIONS,
     QuestionForm.DIAMETER,
     QuestionForm.WIDTH,
     QuestionForm.DEPTH,
@@ -45,6 +50,7 @@ IN_MM = {
     QuestionForm.DISTANCE,
     QuestionForm.MIDLINE,
     QuestionForm.RELATION,
+    QuestionForm.FURTHER,
 }
 """Questions whose answers are lengths or volumes."""
 
@@ -67,12 +73,13 @@ class Answerer:
     def answer(self, question: Question, progress: Progress) -> Answer:
         """The answer; one that says so if the question is beyond what can be measured."""
         progress(0.0, "reading the question")
-        asked = read(question.text)
-        if asked is None:
+        ways = list(readings(question.text))
+        if not ways:
             return beyond()
+        asked = ways[0]
         subjects = Subjects(self._volume, question, self._grounder)
         try:
-            claims = self._claims_of(question.text, asked, subjects, progress)
+            claims = self._claims_of(ways, subjects, progress)
         except Unanswerable as reason:
             if not asked.has_pattern and not any(map(subjects.nearest, asked.things)):
                 return beyond()
@@ -81,26 +88,41 @@ class Answerer:
         return Answer(" ".join(claim.text for claim in claims), tuple(claims))
 
     def _claims_of(
-        self, text: str, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+        self, ways: list[ParsedQuestion], subjects: Subjects, progress: Progress
     ) -> list[Claim]:
-        """The claims; if a name is unknown, those of the question read by its words alone."""
+        """The claims; if a name is unknown, those of the question read in the next way."""
+        asked, *others = ways
         try:
             return self._claims(asked, subjects, progress)
         except UnknownName:
-            again = read_by_words(text)
-            if again is None or again == asked:
-                raise
-            with suppress(Unanswerable):  # the first reason is of the words as they stand
-                return self._claims(again, subjects, progress)
+            for other in others:
+                with suppress(Unanswerable):  # the first reason is of the words as they stand
+                    return self._claims(other, subjects, progress)
             raise
 
     def _claims(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
         if asked.form in IN_MM:
             header_facts.require_spacing(self._volume)
-        for functions in (comparisons.FUNCTIONS, extents.FUNCTIONS, positions.FUNCTIONS):
+        asked = replace(
+            asked, things=tuple(self._of_superlative(t, subjects, progress) for t in asked.things)
+        )
+        for functions in (
+            comparisons.FUNCTIONS,
+            limits.FUNCTIONS,
+            extents.FUNCTIONS,
+            positions.FUNCTIONS,
+        ):
             if asked.form in functions:
                 return functions[asked.form](self._volume, asked, subjects, progress)
         return self._ways[asked.form](asked, subjects, progress)
+
+    def _of_superlative(self, words: str, subjects: Subjects, progress: Progress) -> str:
+        """The name of the one that "largest lesion" means; other words as they are."""
+        for way in parsed_superlative(words):
+            masked = limits.family(way.things[0], subjects, progress)
+            if len(masked) > 1:
+                return limits.furthest(self._volume, masked, way).name
+        return words
 
     @property
     def _ways(
@@ -122,9 +144,9 @@ class Answerer:
     # What was segmented, or is in the atlas.
 
     def _count(self, asked: ParsedQuestion, subjects: Subjects, __: Progress) -> list[Claim]:
-        known = comparisons.segmented(asked.things[0], subjects) if asked.things else subjects.known
+        known = subjects.segmented(asked.things[0]) if asked.things else subjects.known
         if not known and asked.things:
-            raise Unanswerable(
+            raise UnknownName(
                 f"Nothing called {asked.things[0]!r} was segmented, so none can be counted. A "
                 "vision-language model may answer this."
             )
@@ -173,11 +195,14 @@ class Answerer:
 
     def _share(self, asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list[Claim]:
         inner, outer = (subjects.require_masks(words, progress) for words in asked.things)
-        own, other = _union(inner), _union(outer)
+        own, other = comparisons.union_of(inner), comparisons.union_of(outer)
         share = float((own & other).sum() / own.sum())
         part = number_format.share(share) if share else "None"
         names = [", ".join(s.name for s in group) for group in (inner, outer)]
         text = f"{part} of the {names[0]} lies in the {names[1]}."
+        if asked.is_closed:
+            answer = "Yes" if share == 1 else "Partly" if share else "No"
+            text = f"{answer}: {text[0].lower()}{text[1:]}"
         regions = tuple(subject.region for subject in (*inner, *outer))
         return [Claim(text, regions, _source(*inner, *outer))]
 
@@ -251,9 +276,3 @@ def beyond() -> Answer:
 
 def _source(*subjects: Subject) -> str:
     return "atlas" if any(subject.source == "atlas" for subject in subjects) else "measured"
-
-
-def _union(subjects: list[Subject]) -> NDArray[np.bool_]:
-    """The voxels of any of the subjects."""
-    union: NDArray[np.bool_] = np.any([s.mask.full() for s in subjects if s.mask], axis=0)
-    return union

@@ -37,7 +37,7 @@ CLINICAL_REWRITES = [
     (r"^how much does (?:the )?(signal|intensity) (?:scatter|fluctuate|spread) ",
      r"how much does the \1 vary "),
     (r"^((?:by )?how much (?:larger|bigger|smaller) .+?),? in (?:percent|per cent|%)$", r"\1"),
-    (rf"^(.+?) as an? {_SHARE} of (.+?)(?: volume)?$", r"what \2 of \3 does \1 fill"),
+    (rf"^(.+?)(?: volume)? as an? {_SHARE} of (.+?)(?: volume)?$", r"what \2 of \3 does \1 fill"),
     (r"^how thick (?:is|are) (?:each|one|the|a) (?:cut|section)s?$", "how thick is one slice"),
     (rf"^is (?:it|this) {_MODALITY} or {_MODALITY}$", "what modality is this"),
 ]  # fmt: skip

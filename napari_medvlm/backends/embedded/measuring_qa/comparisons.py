@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.measuring_qa import number_format
 from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable
+from napari_medvlm.backends.embedded.measuring_qa.limits import family
 from napari_medvlm.backends.embedded.measuring_qa.question_forms import ParsedQuestion, QuestionForm
 from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects, single
 from napari_medvlm.data.answer import Claim
@@ -16,15 +18,8 @@ from napari_medvlm.data.mask import Mask
 from napari_medvlm.data.measurements.measure import measure
 from napari_medvlm.data.volume import Volume
 
-ANY_OBJECT = {"object", "structure", "segmentation", "mask", "label"}
-"""Nouns for everything that was segmented."""
-ORGAN = "organ"
-"""Noun for what was segmented and is no lesion by its name."""
-LOW = (
-    *("smallest", "smaller", "darkest", "least", "lowest", "less", "below", "under"),
-    *("stay", "stays", "fall", "falls"),
-)
-"""First words of superlatives and comparatives that ask for the low end."""
+LESS = ("smaller", "less", "lower", "darker")
+"""First words of comparatives that ask whether the first of two has the lower value."""
 
 
 def sizes(
@@ -50,6 +45,8 @@ def larger(
     ordered = sorted(((_ml(volume, s), s) for s in masked), key=lambda pair: -pair[0])
     (most, first), (less, second) = ordered[:2]
     text = number_format.compared(first.name, most, second.name, less)
+    if asked.is_closed and len(matches) == 2 and asked.word:
+        text = _confirmed(asked.word, first is matches[0][0], text)
     claim = Claim(text, (first.region, second.region), "measured")
     return [claim, *(_size(volume, subject) for _, subject in ordered)]
 
@@ -69,72 +66,6 @@ def ratio(
     return [claim, *(_size(volume, subject) for subject in pair)]
 
 
-def extreme(
-    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
-) -> list[Claim]:
-    """The largest or smallest of the segmented structures of a name."""
-    words, which = asked.things
-    masked = [s for s in segmented(words, subjects) if s.mask is not None]
-    if not masked:
-        raise Unanswerable(f"Nothing called {words!r} was segmented, so none can be compared.")
-    ordered = sorted(masked, key=lambda s: _ml(volume, s), reverse=not _is_low(which))
-    first = ordered[0]
-    size = number_format.volume(_ml(volume, first))
-    of = f" of {len(ordered)}" if len(ordered) > 1 else ""
-    text = f"The {first.name} is the {which.lower()}{of}, with a volume of {size}."
-    return [Claim(text, (first.region,), first.provenance)]
-
-
-def brightest(
-    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
-) -> list[Claim]:
-    """The segmented structure of a name with the highest or lowest mean intensity."""
-    words, which = asked.things
-    masked = [s for s in segmented(words, subjects) if s.mask is not None]
-    if not masked:
-        raise Unanswerable(f"Nothing called {words!r} was segmented, so none can be compared.")
-    means = {s.name: measure(volume, s.mask).mean for s in masked if s.mask is not None}
-    low = _is_low(which)
-    first = sorted(masked, key=lambda s: means[s.name], reverse=not low)[0]
-    unit = f" {volume.unit}" if volume.unit else ""
-    text = (
-        f"The {first.name} has the {'lowest' if low else 'highest'} mean intensity of "
-        f"{len(masked)}, {number_format.intensity(means[first.name])}{unit}."
-    )
-    return [Claim(text, (first.region,), first.provenance)]
-
-
-def above(
-    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
-) -> list[Claim]:
-    """The segmented structures of a name that are larger or smaller than a volume."""
-    words, which = asked.things
-    assert asked.limit_ml is not None
-    masked = [s for s in segmented(words, subjects) if s.mask is not None]
-    if not masked:
-        raise Unanswerable(f"Nothing called {words!r} was segmented, so none can be compared.")
-    low = _is_low(which)
-    beyond = [s for s in masked if (_ml(volume, s) < asked.limit_ml) == low]
-    beyond = [s for s in beyond if _ml(volume, s) != asked.limit_ml]
-    if not beyond:
-        limit = number_format.volume(asked.limit_ml)
-        text = f"None of {len(masked)} is {'smaller' if low else 'larger'} than {limit}."
-        return [Claim(text, source="measured")]
-    return [_size(volume, subject) for subject in beyond]
-
-
-def _is_low(words: str) -> bool:
-    return words.lower().split()[0] in LOW
-
-
-def segmented(words: str, subjects: Subjects) -> list[Subject]:
-    """The objects and labels that words mean; "organs" are all that are no lesions."""
-    noun = words.lower().removesuffix("s")
-    if noun == ORGAN:
-        return [subject for subject in subjects.known if not subjects.is_lesion(subject.name)]
-    return list(subjects.known) if noun in ANY_OBJECT else subjects.named(words)
-
-
 def summed(
     volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
 ) -> list[Claim]:
@@ -144,15 +75,31 @@ def summed(
     claims = [_size(volume, subject) for subject in masked]
     if len(masked) == 1:
         return claims
-    union = np.zeros(volume.shape, bool)
-    for subject in masked:
-        assert subject.mask is not None
-        union |= subject.mask.full()
-    total = number_format.volume(measure(volume, Mask.of(union)).volume_ml)
-    names = ", ".join(subject.name for subject in masked[:-1]) + f" and {masked[-1].name}"
+    total = number_format.volume(measure(volume, Mask.of(union_of(masked))).volume_ml)
+    names = _listed(masked)
     source = "atlas" if any(s.source == "atlas" for s in masked) else "measured"
     text = f"Together the {names} have a volume of {total}."
     return [Claim(text, tuple(s.region for s in masked), source), *claims]
+
+
+def without(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """The volume of some structures without the voxels of others."""
+    whole, parts = (family(words, subjects, progress) for words in asked.things)
+    own, other = union_of(whole), union_of(parts)
+    if not (own & other).any():
+        names = f"{_listed(parts)} has no voxel in the {_listed(whole)}"
+        raise Unanswerable(f"The {names}, so nothing is to be left out.")
+    rest = number_format.volume(measure(volume, Mask.of(own & ~other)).volume_ml)
+    text = f"Without the {_listed(parts)}, the {_listed(whole)} has a volume of {rest}."
+    apart = {subject.name for subject in parts}
+    if apart < {subject.name for subject in whole}:
+        whole = [subject for subject in whole if subject.name not in apart]
+        have = "have" if len(whole) > 1 else "has"
+        text = f"Without the {_listed(parts)}, the {_listed(whole)} {have} a volume of {rest}."
+    source = "atlas" if any(s.source == "atlas" for s in (*whole, *parts)) else "measured"
+    return [Claim(text, tuple(s.region for s in whole), source)]
 
 
 def brighter(
@@ -171,6 +118,8 @@ def brighter(
         else f"The {first.name} is brighter than the {second.name}, by {apart}: the mean "
         f"intensities are {high} and {low}."
     )
+    if asked.is_closed and len(asked.things) == 2 and asked.word:
+        text = _confirmed(asked.word, first is pair[0], text)
     source = "atlas" if "atlas" in (first.provenance, second.provenance) else "measured"
     return [Claim(text, (first.region, second.region), source)]
 
@@ -185,6 +134,27 @@ def _pair(asked: ParsedQuestion, subjects: Subjects, progress: Progress) -> list
             f"A comparison needs two structures; {asked.things[0]!r} means {len(pair)}. Name both."
         )
     return pair
+
+
+def union_of(subjects: list[Subject]) -> NDArray[np.bool_]:
+    """The voxels of any of the subjects."""
+    union: NDArray[np.bool_] = np.any([s.mask.full() for s in subjects if s.mask], axis=0)
+    return union
+
+
+def _confirmed(word: str, is_more: bool, text: str) -> str:
+    """A comparison with yes or no before it: whether the first has more, or less, as asked."""
+    less = word.lower().removeprefix("of ").removeprefix("a ").removeprefix("the ")
+    holds = not is_more if less.split()[0] in LESS else is_more
+    if "equally" in text or "the same mean" in text:
+        holds = False
+    return f"{'Yes' if holds else 'No'}: {text[0].lower()}{text[1:]}"
+
+
+def _listed(subjects: list[Subject]) -> str:
+    """Names of subjects, the last after "and"."""
+    names = [subject.name for subject in subjects]
+    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
 
 
 def _ml(volume: Volume, subject: Subject) -> float:
@@ -203,9 +173,7 @@ FUNCTIONS: Mapping[
     QuestionForm.VOLUME: sizes,
     QuestionForm.LARGER: larger,
     QuestionForm.RATIO: ratio,
-    QuestionForm.EXTREME: extreme,
-    QuestionForm.BRIGHTEST: brightest,
-    QuestionForm.ABOVE: above,
+    QuestionForm.WITHOUT: without,
     QuestionForm.SUM: summed,
     QuestionForm.BRIGHTER: brighter,
 }

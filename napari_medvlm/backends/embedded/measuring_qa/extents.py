@@ -30,9 +30,23 @@ def lengths(
     """Extents of masks along an axis of the patient, in millimetres."""
     axis, direction = DIRECTIONS[asked.form]
     return [
-        _claim(s, f"The {s.name} extends {_extent_mm(mask, volume.grid, axis):.1f} mm {direction}.")
+        _claim(s, f"The {s.name} extends {extent_mm(mask, volume.grid, axis):.1f} mm {direction}.")
         for s, mask in _masks(asked, subjects, progress)
     ]
+
+
+def dimensions(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """Extents of masks along the three axes of the patient, in millimetres."""
+    claims = []
+    for subject, mask in _masks(asked, subjects, progress):
+        sizes = ", ".join(
+            f"{extent_mm(mask, volume.grid, axis):.1f} mm {direction}"
+            for axis, direction in DIRECTIONS.values()
+        )
+        claims.append(_claim(subject, f"The {subject.name} extends {sizes}."))
+    return claims
 
 
 def diameters(
@@ -57,9 +71,9 @@ def slices(
     Of a structure that the atlas knows by its box alone, the slices of the box and its middle.
     """
     axis = header_facts.array_axis(volume, asked.plane) if asked.plane else 0
+    text = _center_slice if asked.word == "centre" else _slices
     return [
-        _claim(s, _slices(s, volume.grid, axis))
-        for s in subjects.require(asked.things[0], progress)
+        _claim(s, text(s, volume.grid, axis)) for s in subjects.require(asked.things[0], progress)
     ]
 
 
@@ -68,15 +82,27 @@ def _slices(subject: Subject, grid: Grid, axis: int) -> str:
     if subject.mask is None:
         start, stop = subject.region.box.bounds(grid)
         first, last = int(start[axis]), int(stop[axis]) - 1
+        count = last - first + 1
         most, by = (first + last) // 2, "By the atlas, the box of the"
     else:
         areas = subject.mask.crop.sum(axis=others)
         held = np.flatnonzero(areas) + subject.mask.start[axis]
-        first, last = held[0], held[-1]
+        first, last, count = held[0], held[-1], held.size
         most, by = int(areas.argmax()) + subject.mask.start[axis], "The"
     return (
         f"{by} {subject.name} is in the slices {'zyx'[axis]} = {first} to {last}, most of it in "
-        f"slice {most}; the first slice of the image is 0."
+        f"slice {most}; {count} slice{'' if count == 1 else 's'} in all. The first slice of the "
+        "image is 0."
+    )
+
+
+def _center_slice(subject: Subject, grid: Grid, axis: int) -> str:
+    """The slice that the centre of a structure lies in."""
+    index = round(float(grid.to_index(subject.region.center_mm)[axis]))
+    by = "By the atlas, the" if subject.mask is None else "The"
+    return (
+        f"{by} centre of the {subject.name} is in slice {'zyx'[axis]} = {index}; the first slice "
+        "of the image is 0."
     )
 
 
@@ -105,7 +131,7 @@ def _claim(subject: Subject, text: str) -> Claim:
     return Claim(text, (subject.region,), subject.provenance)
 
 
-def _extent_mm(mask: Mask, grid: Grid, axis: int) -> float:
+def extent_mm(mask: Mask, grid: Grid, axis: int) -> float:
     """Extent of a mask's voxels along an axis of ``spl_mm``."""
     centers = grid.to_world(np.argwhere(mask.crop) + np.array(mask.start))[:, axis]
     return float(np.ptp(centers) + np.abs(grid.affine[axis, :3]).sum())
@@ -115,6 +141,7 @@ FUNCTIONS: Mapping[
     QuestionForm, Callable[[Volume, ParsedQuestion, Subjects, Progress], list[Claim]]
 ] = {
     **dict.fromkeys(DIRECTIONS, lengths),
+    QuestionForm.DIMENSIONS: dimensions,
     QuestionForm.DIAMETER: diameters,
     QuestionForm.SLICES: slices,
     QuestionForm.RANGE: ranges,

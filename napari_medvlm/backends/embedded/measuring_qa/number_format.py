@@ -22,8 +22,10 @@ def volume(ml: float) -> str:
 
 def share(part: float) -> str:
     """Format a share from 0 to 1; only exact values are written as 0 % or 100 %."""
+    if 0 < part < 0.0001:
+        return "less than 0.01 %"
     if 0 < part < 0.01:
-        return "less than 1 %"
+        return f"{100 * part:.2g} %"
     if 0.99 < part < 1:
         return "more than 99 %"
     return f"{100 * part:.0f} %"

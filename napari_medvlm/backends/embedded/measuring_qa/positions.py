@@ -88,8 +88,8 @@ def relation(
     """Whether the centres of some structures lie above, behind, ... those of others."""
     _require_planes(volume)
     first, second = (subjects.require(thing, progress) for thing in asked.things)
-    further, way, opposite = _measured(asked.relation, subjects, progress)
-    further_mm = [further(a.region) - further(b.region) for a in first for b in second]
+    measured, way, opposite = _measured(asked.relation, subjects, progress)
+    further_mm = [measured(a.region) - measured(b.region) for a in first for b in second]
     if min(further_mm) * max(further_mm) < 0:
         raise Unanswerable(f"It differs: {asked.things[0]!r} or {asked.things[1]!r} are several.")
     least, most = sorted((abs(min(further_mm)), abs(max(further_mm))))
@@ -105,6 +105,31 @@ def relation(
         )
     regions = tuple(subject.region for subject in (*first, *second))
     return [Claim(answer, regions, _source((*first, *second)))]
+
+
+def further(
+    volume: Volume, asked: ParsedQuestion, subjects: Subjects, progress: Progress
+) -> list[Claim]:
+    """Which of several structures of a name lies furthest in a direction."""
+    _require_planes(volume)
+    groups = [subjects.segmented(t) or subjects.require(t, progress) for t in asked.things]
+    if len(groups) > 1:
+        groups = [[single(t, g)] for t, g in zip(asked.things, groups, strict=True)]
+    pair = [subject for group in groups for subject in group]
+    if len(pair) < 2:
+        raise Unanswerable(f"This needs two structures; only the {pair[0].name} is known.")
+    measured, way, _ = _measured(asked.word, subjects, progress)
+    first, second, *_ = sorted(pair, key=lambda subject: -measured(subject.region))
+    apart = measured(first.region) - measured(second.region)
+    text = (
+        f"The centres of the {first.name} and the {second.name} are level."
+        if apart < APART_MM
+        else f"The {first.name} is: its centre lies {apart:.0f} mm {way} that of the {second.name}."
+    )
+    if "midline" in way and apart >= APART_MM:
+        near, far = (abs(measured(subject.region)) for subject in (first, second))
+        text = f"{text[:-1]} ({near:.0f} and {far:.0f} mm from it)."
+    return [Claim(text, (first.region, second.region), _source(pair))]
 
 
 def _measured(
@@ -157,5 +182,6 @@ FUNCTIONS: Mapping[
     QuestionForm.DISTANCE: distance,
     QuestionForm.MIDLINE: midline,
     QuestionForm.RELATION: relation,
+    QuestionForm.FURTHER: further,
 }
 """Forms of questions that this module answers."""

@@ -16,12 +16,12 @@ PARTS = {
     "B": r"(?:the )?(?P<b>.+?)",
     "VOXEL": r"\(?(?P<z>\d+)\s*[,/ ]\s*(?P<y>\d+)\s*[,/ ]\s*(?P<x>\d+)\)?",
     "INDEX": r"(?:the )?(?:voxel |index |position )?",
-    "BIG": r"(?:of )?(?:an? )?(?:larger|bigger|greater|smaller|(?:more|less) voluminous|"
+    "BIG": r"(?:of )?(?:an? )?(?P<word>larger|bigger|greater|smaller|(?:more|less) voluminous|"
     r"(?:higher|lower|more|less)(?= (?:volume|size|space)))(?: (?:one|volume|size|space))?",
-    "MOST": r"(?P<b>largest|biggest|greatest|smallest|(?:most|least) voluminous)",
-    "BRIGHT": rf"(?:{_BRIGHTER}|(?:of )?(?:an? |the )?(?:higher|lower|greater|more|less) "
+    "MOST": r"(?P<word>largest|biggest|greatest|smallest|(?:most|least) voluminous)",
+    "BRIGHT": rf"(?P<word>{_BRIGHTER}|(?:of )?(?:an? |the )?(?:higher|lower|greater|more|less) "
     rf"(?:mean |average )?{_GRAY})",
-    "SHINIEST": r"(?P<b>brightest|darkest|densest|(?:most|least) "
+    "SHINIEST": r"(?P<word>brightest|darkest|densest|(?:most|least) "
     rf"(?:dense|intense|bright|attenuating)|(?:highest|lowest|greatest|most|least) {_GRAY})",
     "HOWMUCH": r"(?:(?: in (?:volume|size))?,? (?:and )?by how much)?",
     "THIS": r"(?:this|it)",
@@ -40,9 +40,7 @@ PARTS = {
     "SIZE": r"(?:volumes?|sizes?|capacit(?:y|ies))",
     "TOGETHER": r"(?:together|combined|taken together|in total|in all|altogether)",
     "OUTLINED": r"(?:segmented|outlined|contoured|delineated|drawn|marked|annotated)",
-    "BEYOND": r"(?P<b>larger|bigger|greater|smaller|more|less|above|below|over|under)(?: than)?",
-    "EXCEEDS": r"(?P<b>exceeds?|surpass(?:es)?|stays? (?:below|under)|falls? (?:below|short of))",
-    "LIMIT": rf"(?P<limit>\d+(?:\.\d+)?) ?(?P<unit>{_ML}|mm3|mm³|cubic millimet(?:re|er)s)",
+    "OUTWEIGH": r"(?:exceed|outweigh|surpass)",
     "FILLS": r"(?:take up|occupy|fill|cover|make up|account for|constitute)",
     "HOLD": r"(?:have|contain|hold|comprise)",
     "OFIT": rf"(?: (?:of|in|for) (?:this |the )?{_IMAGE})?",
@@ -107,8 +105,6 @@ COUNT     how many SEGMENTED(?: (?:are|were|have been) \\w+)?
 COUNT     (?:count|(?:what is )?(?:the )?(?:total )?number of|\
 how many) (?:all )?(?:the )?SEGMENTEDOFIT
 COUNT     (?:what|which SEGMENTED) (?:is|are|was|were|has been|have been) segmented
-ABOVE     (?:what|which) A EXCEEDS LIMIT
-ABOVE     (?:what|which) A (?:is|are|has|have) (?:an? )?BEYOND LIMIT
 LARGER    which (?:one )?is (?:the )?BIG of (?:the )?(?:two |both )?AHOWMUCH
 LARGER    between A and B,? which (?:one )?(?:is|has) (?:the )?BIGHOWMUCH
 LARGER    of (?:the )?(?:two |both )?A,? which (?:one )?(?:is|has) (?:the )?BIGHOWMUCH
@@ -116,18 +112,19 @@ RATIO     (?:what is )?(?:the )?(?:SIZE )?ratio (?:of|between) (?:the )?(?:SIZE 
 and) B(?: SIZE)?
 RATIO     (?:what is )?(?:the )?A(?: to |-to-| ?/ ?)B (?:SIZE )?ratio
 LARGER    by (?:what|which) factor is A BIG than B
+RATIO     (?:by )?(?:what|which) factor (?:does|do) A OUTWEIGH B
 LARGER    (?:by )?how many TIMES is A BIG than B
 LARGER    (?:by )?how many TIMES BIG is A than B
-LARGER    (?:by )?how many ML (?:does|do) A exceed B
+LARGER    (?:by )?how many ML (?:does|do) A OUTWEIGH B
 LARGER    how (?:large|big|small) (?:is|are) A (?:compared|relative|in (?:comparison|\
 relation)) (?:with|to) B
-LARGER    which (?:one )?is BIG,? A,? or BHOWMUCH
+LARGER    which (?:one )?(?:is|has) (?:the )?BIG,? A,? or BHOWMUCH
 LARGER    which (?:one of the )?A is (?:the )?BIG,? SIDE or SIDE
 LARGER    (?:is|are|has|have|does) A (?:have )?BIG than BHOWMUCH
 LARGER    (?:is|are) there more A than BHOWMUCH
 LARGER    (?:does|do|has|have) A (?:have |FILLS )?(?:more|less) (?:SIZE|space) than BHOWMUCH
 LARGER    (?:by )?how much BIG is A than B
-LARGER    (?:by )?how much (?:does|do) A exceed B
+LARGER    (?:by )?how much (?:does|do) A OUTWEIGH B
 LARGER    what is the (?:SIZE )?difference (?:in SIZE )?(?:between|of) A (?:and|to) B
 LARGER    what is the (?:SIZE )?difference (?:in SIZE )?between A
 LARGER    which (?:of the (?:two )?)?A (?:is|has) (?:the )?BIGHOWMUCH
@@ -147,6 +144,7 @@ SUM       (?:what is )?(?:the )?(?:amount|SIZE) of FLUID INSIDE (?:both |all )?\
 SUM       how (?:large|big) are A TOGETHER
 SUM       (?:what|how many ML) (?:do|does) A (?:add up|sum up|come|amount) to
 SUM       (?:what|how much|how many ML) (?:do|does) A (?:add up to|have|measure|FILLS) TOGETHER
+SUM       how many ML (?:are|is|have|has) A TOGETHER
 SUM       how much (?:do|does) A (?:measure|FILLS) TOGETHER
 SUM       (?:what|which) SIZE (?:do|does|have|has) A and B (?:have |FILLS )?TOGETHER
 SUM       (?:what|which) SIZE (?:do|does|have|has) A (?:have |FILLS )?TOGETHER
@@ -180,7 +178,7 @@ RANGE     (?:what is )?(?:the )?range of (?:the )?(?:GRAY|values?) IN A
 RANGE     (?:what is )?(?:the )?(?:GRAY|value) range IN A
 RANGE     what (?:is|are) the (?:minimum|minimal|lowest) and (?:the )?(?:maximum|maximal|\
 highest) (?:GRAY|values?) IN A
-INTENSITY what is the (?:mean |average )?GRAY(?: found| measured| seen)? IN A
+INTENSITY what (?:is|are) the (?:mean |average )?GRAY(?: found| measured| seen)? IN A
 INTENSITY what is the (?:standard deviation|sd|std|variation|variability|\
 spread) of (?:the )?GRAY IN A
 INTENSITY how much (?:does|do) (?:the )?GRAY (?:vary|differ) IN A
@@ -201,6 +199,8 @@ BRIGHTER  by how much (?:is|are) A BRIGHT than B
 BRIGHTER  which (?:one )?(?:is|has) (?:the )?BRIGHT of (?:the )?(?:two |both )?A
 BRIGHTER  which (?:of the (?:two )?)?A (?:is|has) (?:the )?BRIGHT(?: one)?
 BRIGHTER  (?:is|are) the (?:mean |average )?GRAY of A (?:higher|lower|greater) than (?:that of )?B
+MIDLINE   how far (?:(?:away|lateral|left|right) )?(?:from|off|of|to) (?:the )?MIDLINE \
+(?:is|are|does|do) A(?: lie| sit)?
 MIDLINE   how far (?:away )?(?:is|are) A (?:from|off|to) (?:the )?MIDLINE(?: of the brain)?
 MIDLINE   (?:what is )?(?:the )?distance (?:of|from|between) A (?:from|to|and) (?:the )?MIDLINE
 MIDLINE   (?:what is )?(?:the )?distance (?:from|between) (?:the )?MIDLINE (?:to|and) A
@@ -252,7 +252,8 @@ SLICES    (?:which|what) PLANEslices? BEST(?:shows?|contains?|holds?|displays?) 
 PRESENT   (?:is|are) there (?:an? |any )?A
 PRESENT   (?:is|are) (?:an? |any )?A there
 PRESENT   can you see (?:an? |any )?A
-SHARE     (?:is|are|does|do) A (?:lie |located )?INSIDE B
+SHARE     (?:is|are|does|do) A (?:(?:entirely|completely|fully|wholly) )?(?:lie |located )?\
+INSIDE B
 SHARE     (?:does|do) A overlap (?:with )?B
 """
 """A form and a pattern; words in capitals are keys of `PARTS`. The first that fits counts."""

@@ -89,6 +89,7 @@ _REWRITES = [
     (r"^what (?!is\b|are\b|does\b|do\b)(the .+) (is|are)$", r"what \2 \1"),
     (r"^(where|how \w+) (?!is\b|are\b|does\b|do\b|many\b|much\b|can\b)(.+) (is|are)$", r"\1 \3 \2"),
     (_POSSESSIVE, r"what is the \2 of \1"),
+    (r" from (?:each|one an)other$", ""),
     (r" (?:on average|in (?:this|the) (?:image|scan)|located|situated)$", ""),
     (r",? in (?:ml|cc|[cm]m[3³]?|(?:milli|centi|deci)?lit(?:re|er)s"
      r"|(?:cubic )?(?:centi|milli)met(?:re|er)s|hu|hounsfield units)$", ""),

@@ -29,6 +29,7 @@ WORDS = {
 """Words that ask for a quantity, by the name of its form."""
 WITHOUT_THINGS = ("SPACING", "SHAPE", "MODALITY")
 ALSO = {form: {"VOLUME"} for form in ("LARGER", "SUM", *WITHOUT_THINGS)}
+ALSO["RANGE"] = {"INTENSITY"}
 """Quantities whose words may stand beside those of another."""
 FILLERS = re.compile(
     r"an?|the|this|these|of|in|for|on|to|is|are|was|does|do|did|has|have|what|which|how|much|many|me|us"
@@ -40,6 +41,8 @@ FILLERS = re.compile(
 _BETWEEN = re.compile(r"[,;:]|\b(?:and|or|than|versus|vs|with|from|between)\b", re.IGNORECASE)
 _NEGATED = re.compile(r"\b(?:not|no|without|except|outside|other than)\b|n['\u2019]t\b", re.I)
 
+_LIMITED = re.compile(r"[<>=\u2264\u2265]|\d ?(?:ml|cc|[cm]m[3\u00b3]?|hu|l|%)\b")
+"""A value that a question compares with."""
 _JUDGED = re.compile(r"(?:is|are|was|were|do|does|did|has|have)\b")
 """A question for yes or no, such as "Is the liver large?", is none for a quantity."""
 
@@ -52,7 +55,7 @@ def by_words(question: str) -> tuple[str, tuple[str, ...]] | None:
     `None` if its words ask for no quantity, for several, or are about too few or many things.
     """
     text = " ".join(question.lower().split()).strip(" ?.!")
-    if _NEGATED.search(text):
+    if _NEGATED.search(text) or _LIMITED.search(text):
         return None
     held = {form for form, words in WORDS.items() if re.search(rf"\b(?:{words})\b", text)}
     forms = [form for form in held if held - {form} <= ALSO.get(form, set[str]())]

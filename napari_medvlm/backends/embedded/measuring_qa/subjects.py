@@ -17,6 +17,10 @@ from napari_medvlm.data.volume import Volume
 from napari_medvlm.language.normalize import listed_names, words_of
 from napari_medvlm.language.structure_names import Names, Synonyms
 
+ANY_OBJECT = {"object", "structure", "segmentation", "mask", "label"}
+"""Nouns for everything that was segmented."""
+ORGAN = "organ"
+"""Noun for what was segmented and is no lesion by its name."""
 NEAR = 0.25
 """Score from which a name is offered for another word."""
 
@@ -80,6 +84,13 @@ class Subjects:
         """Objects and labels that match the words."""
         names = {match.name for match in self._names.find(words)}
         return [subject for subject in self.known if subject.name in names]
+
+    def segmented(self, words: str) -> list[Subject]:
+        """The objects and labels that words mean; "organs" are all that are no lesions."""
+        noun = words.lower().removesuffix("s")
+        if noun == ORGAN:
+            return [subject for subject in self.known if not self.is_lesion(subject.name)]
+        return list(self.known) if noun in ANY_OBJECT else self.named(words)
 
     def is_lesion(self, name: str) -> bool:
         """Whether a name has a word that means a lesion, as "cyst" or "lesion"."""

@@ -1,7 +1,7 @@
 """Score the embedded answerer and grounder on questions and phrases with right values.
 
-``questions.tsv`` has the numbers (of a unit, within a relative tolerance), words and structures
-that a right answer has; ``REFUSED`` marks questions that cannot be measured. ``phrases.tsv`` has
+``*_questions.tsv`` has the numbers (of a unit, within a relative tolerance), words and structures
+that a right answer has; ``REFUSED`` marks questions that cannot be measured. ``*_phrases.tsv`` has
 the structures that a phrase means; none if the atlas lacks it. Numbers of the brain are volumes of
 Harvard-Oxford (lateral ventricles) and Neuromorphometrics (third and fourth ventricle), extents and
 centers of the atlas's boxes, and sums over the voxels of the template's maps; those of the abdomen
@@ -42,6 +42,18 @@ BLOCKS = {
 """Ranges of z, y and x of the abdomen's organs, and Hounsfield units; 2 x 1 x 1 mm voxels."""
 
 
+RULED = ("first", "later", "fresh", "last", "clinic", "ward")
+"""Sets whose kinds of question the rules were written for. Right and wrong at first, questions and
+phrases: last 22 and 0 of 47, 31 and 0 of 38; clinic 29 and 0 of 46, 26 and 1 of 30; ward 26 and 0
+of 44, 23 and 1 of 30."""
+WIDE = ("resident", "consult", "board", "round", "panel")
+"""Sets in words that fewer rules were written for. Right and wrong at first: resident 20 and 2 of
+60, 27 and 0 of 35; consult 25 and 0 of 56, 26 and 0 of 35; board 35 and 4 of 67, 30 and 0 of 40
+(the four were true, but lacked the yes or no or a digit, or were scored too strictly); round, after
+the rules for board, 45 and 1 of 65 (true, with more than was asked), 36 and 0 of 40; panel,
+after those for round, 42 and 0 of 52, 31 and 1 of 36 (placed and called so, not named)."""
+
+
 class Outcome(StrEnum):
     """How an answer compares with what is right."""
 
@@ -72,84 +84,14 @@ class Row:
         return self.fields.get("words") == REFUSED or self.fields.get("structures") == ""
 
 
-def questions() -> list[Row]:
-    """Rows of ``questions.tsv``."""
-    return _rows("questions.tsv", "question")
+def questions(*sets: str) -> list[Row]:
+    """Rows of the tables of questions of these `SETS`."""
+    return [row for name in sets for row in _rows(f"{name}_questions.tsv", "question")]
 
 
-def phrases() -> list[Row]:
-    """Rows of ``phrases.tsv``."""
-    return _rows("phrases.tsv", "phrase")
-
-
-def later_questions() -> list[Row]:
-    """Rows of ``later_questions.tsv``, written after the rules for those of ``questions.tsv``."""
-    return _rows("later_questions.tsv", "question")
-
-
-def later_phrases() -> list[Row]:
-    """Rows of ``later_phrases.tsv``."""
-    return _rows("later_phrases.tsv", "phrase")
-
-
-def fresh_questions() -> list[Row]:
-    """Rows of ``fresh_questions.tsv``, in words that none of the others has."""
-    return _rows("fresh_questions.tsv", "question")
-
-
-def fresh_phrases() -> list[Row]:
-    """Rows of ``fresh_phrases.tsv``."""
-    return _rows("fresh_phrases.tsv", "phrase")
-
-
-def last_questions() -> list[Row]:
-    """Rows of ``last_questions.tsv``, written after all rules: 22 right, 0 wrong of 47 at first."""
-    return _rows("last_questions.tsv", "question")
-
-
-def last_phrases() -> list[Row]:
-    """Rows of ``last_phrases.tsv``: 31 right, 0 wrong of 38 at first."""
-    return _rows("last_phrases.tsv", "phrase")
-
-
-def clinic_questions() -> list[Row]:
-    """Rows of ``clinic_questions.tsv``, in clinicians' words: 29 right, 0 wrong of 46 at first."""
-    return _rows("clinic_questions.tsv", "question")
-
-
-def clinic_phrases() -> list[Row]:
-    """Rows of ``clinic_phrases.tsv``: 26 right, 1 wrong of 30 at first."""
-    return _rows("clinic_phrases.tsv", "phrase")
-
-
-def ward_questions() -> list[Row]:
-    """Rows of ``ward_questions.tsv``: 26 right, 0 wrong of 44 at first."""
-    return _rows("ward_questions.tsv", "question")
-
-
-def ward_phrases() -> list[Row]:
-    """Rows of ``ward_phrases.tsv``: 23 right, 1 wrong of 30 at first."""
-    return _rows("ward_phrases.tsv", "phrase")
-
-
-def resident_questions() -> list[Row]:
-    """Rows of ``resident_questions.tsv``: 20 right, 2 wrong of 60 at first."""
-    return _rows("resident_questions.tsv", "question")
-
-
-def resident_phrases() -> list[Row]:
-    """Rows of ``resident_phrases.tsv``: 27 right, 0 wrong of 35 at first."""
-    return _rows("resident_phrases.tsv", "phrase")
-
-
-def consult_questions() -> list[Row]:
-    """Rows of ``consult_questions.tsv``, not looked at: 25 right, 0 wrong of 56 at first."""
-    return _rows("consult_questions.tsv", "question")
-
-
-def consult_phrases() -> list[Row]:
-    """Rows of ``consult_phrases.tsv``, not looked at: 26 right, 0 wrong of 35 at first."""
-    return _rows("consult_phrases.tsv", "phrase")
+def phrases(*sets: str) -> list[Row]:
+    """Rows of the tables of phrases of these `SETS`."""
+    return [row for name in sets for row in _rows(f"{name}_phrases.tsv", "phrase")]
 
 
 def _rows(file: str, column: str) -> list[Row]:
@@ -194,6 +136,7 @@ def facts() -> dict[str, str]:
         "SHAREVENTRICLES": 100 * ATLAS_VENTRICLES_ML * 1000 / brain.sum(),
         "SDWHITE": volume.data[white].std(),
         "SDBRAIN": volume.data[brain].std(),
+        "MINBRAIN": volume.data[brain].min(),
         "MAXBRAIN": volume.data[brain].max(),
         "NSLICES": shape[0],
     }
