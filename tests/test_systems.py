@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 import csv
+import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from napari_medvlm.backends.models import catalog
+from napari_medvlm.backends.models.published import FREE_WORDS, in_words, known
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ["id", "name", "tier", "task", "status", "evidence", "missing"]
@@ -79,3 +83,44 @@ def test_the_documentation_counts_the_systems_that_work_by_capability_alone():
     )
     counted = ", ".join(f"{counts[tier]} of tier {tier}" for tier in LEAST_WORKS)
     assert counted in page
+
+
+SEGMENT, BY_NAME = "Segment by clicks, boxes and strokes", "Segment by name or phrase"
+FIND, ASK, LABEL = "Find phrases and findings", "Ask questions and write reports", "Label images"
+TASKS = {
+    "click-network": {SEGMENT}, "nninteractive": {SEGMENT}, "sam": {SEGMENT}, "sam2": {SEGMENT},
+    "sammed3d": {SEGMENT}, "vista3d": {SEGMENT, BY_NAME}, "voxtell": {BY_NAME}, "sam3": {BY_NAME},
+    "network": {BY_NAME}, "detector": {FIND}, "florence": {FIND}, "similarity": {LABEL},
+}  # fmt: skip
+"""The tables of the page that a backend's models are in; those of `vlm` by what they are asked."""
+
+
+def rows_by_table():
+    """The rows of *Which models can I use?*: the names and the licences, by the headings."""
+    page = (ROOT / "docs" / "which-model.md").read_text("utf-8")
+    for section in page.split("\n## ")[1:]:
+        lines = [line for line in section.splitlines() if line.startswith("| ")]
+        yield section.splitlines()[0], [line.strip("| ").split(" | ")[:2] for line in lines[1:]]
+
+
+def tables_of(about):
+    if about.backend != "vlm":
+        return TASKS[about.backend]
+    row = next(row for row in catalog.rows() if row.title == about.title)
+    return {table for table, asked in ((FIND, row.prompt), (ASK, row.answers)) if asked}
+
+
+@pytest.mark.parametrize("about", known(), ids=lambda about: f"{about.title} {about.backend}")
+def test_the_page_has_each_known_model_under_its_tasks_with_its_licence(about):
+    name = re.split(r", | \(", about.title)[0]
+    words, licence = in_words(about.weights_licence), re.split("[ ,;]", about.weights_licence)[0]
+    rows = dict(rows_by_table())
+    for table in tables_of(about):
+        named = [
+            own for names, own in rows[table] if re.search(rf"(?<![\w-]){name}(?![\w-])", names)
+        ]
+        assert named, table
+        stated = re.split(", | or ", named[0])
+        if stated != ["as above"]:
+            assert words in map(in_words, stated)
+            assert words != FREE_WORDS or licence in stated

@@ -236,6 +236,7 @@ def _summary(row: Any) -> dict[str, Any]:
         "notes": about.notes,
         "revision": about.revision or None,
         "format_source": about.format_source,
+        "run_with_weights": about.run_with_weights or None,
         "tested": row.tested,
     }
 
@@ -274,7 +275,7 @@ def _written_for(row: dict[str, Any]) -> str:
     """The published checkpoint that the code was written for, and its revision."""
     if not row["format_source"]:
         return ""
-    return f"{row['name']}, revision {row['revision'] or 'not recorded'}"
+    return f"{row['name']}, revision {row['revision'] or 'not pinned'}"
 
 
 def _memory(row: dict[str, Any]) -> str:

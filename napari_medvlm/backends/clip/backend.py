@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_medvlm.backends.base import BackendInfo, Progress, Task
+from napari_medvlm.backends.clip.families.concept_clip import ConceptClipModel, ConceptScores
 from napari_medvlm.backends.clip.families.merlin import MerlinModel, merlin_file
 from napari_medvlm.backends.clip.load import load_model
 from napari_medvlm.backends.clip.models import ClipModel
@@ -47,10 +48,11 @@ class SimilarityBackend(SlicewiseBackend):
     Notes
     -----
     *Heatmaps.* A patch's value is the softmax over the phrase and `NEUTRAL` of their cosines with
-    the patch times the model's own scale (a bias, the same for both, falls out). It depends on no
-    other patch or phrase: values of different images can be compared, and an image without the
-    thing gets no bright place made up. Between the patches' centres, values are interpolated. The
-    score is the highest value; the box is around all values of at least half of it.
+    the patch times the model's own scale for patches (a bias, the same for both, falls out). It
+    depends on no other patch or phrase: values of different images can be compared, and an image
+    without the thing gets no bright place made up. Between the patches' centres, values are
+    interpolated. The score is the highest value; the box is around all values of at least half of
+    it.
 
     *Labels* are judged by `napari_medvlm.backends.clip.zero_shot.ZeroShotClassifier`.
 
@@ -106,7 +108,7 @@ class SimilarityBackend(SlicewiseBackend):
         texts = [query.prompt_of(phrase) for phrase in query.phrases]
         *phrases, neutral = (self._phrase_vector(text) for text in (*texts, NEUTRAL))
         patches = model.encode_patches([squared(p.pixels, model.covered) for p in slice_images])
-        values = sigmoid(model.logit_scale * (patches @ (np.stack(phrases) - neutral).T))
+        values = sigmoid(model.patch_scale * (patches @ (np.stack(phrases) - neutral).T))
         return [
             _look(
                 {
@@ -123,12 +125,14 @@ class SimilarityBackend(SlicewiseBackend):
             return self._merlin.label(self._volume, query, progress)
         window = query.window or (None if self._volume.is_color else default_window(self._volume))
         slices = self._slices(query)
+        local = ConceptScores(self._model) if isinstance(self._model, ConceptClipModel) else None
+        encode = self._model.encode_images if local is None else local.encode_images
         images: list[Vectors] = []
         for start in range(0, len(slices), self.batch):
             batch = slices[start : start + self.batch]
             progress(start / len(slices), f"slice {start + 1} of {len(slices)}")
             parts = [_part(picture_of(self._volume, ref, window), query.region) for ref in batch]
-            images.append(self._model.encode_images([squared(part) for part in parts]))
+            images.append(encode([squared(part) for part in parts]))
 
         def vector(text: str) -> Vectors:
             progress(1.0, "comparing with labels")
@@ -136,8 +140,9 @@ class SimilarityBackend(SlicewiseBackend):
 
         model = self._model
         judge = ZeroShotClassifier(
-            np.concatenate(images), vector, model.logit_scale, model.logit_bias, model.wording
-        )
+            np.concatenate(images), vector, model.logit_scale, model.logit_bias, model.wording,
+            local,
+        )  # fmt: skip
         probabilities, descriptors = judge.judge(query)
         return ClassificationResult(
             probabilities,

@@ -32,6 +32,8 @@ class ClipModel(Protocol):
     ----------
     logit_scale
         What cosines are multiplied by to become logits.
+    patch_scale
+        Likewise cosines of patches.
     logit_bias
         What is then added, by models whose logit is a probability of its own (SigLIP);
         `None` if a logit means something only among others (CLIP).
@@ -43,6 +45,7 @@ class ClipModel(Protocol):
     """
 
     logit_scale: float
+    patch_scale: float
     logit_bias: float | None
     covered: tuple[float, float]
     wording: Wording
@@ -93,7 +96,7 @@ class TransformersModel:
         self._device = device
         self._size: int = model.config.vision_config.image_size
         self._grid = self._size // model.config.vision_config.patch_size
-        self.logit_scale = model.logit_scale.exp().item()
+        self.logit_scale = self.patch_scale = model.logit_scale.exp().item()
         self.logit_bias = model.logit_bias.item() if kind == "siglip" else None
         self.covered = (self._grid * model.config.vision_config.patch_size / self._size,) * 2
 

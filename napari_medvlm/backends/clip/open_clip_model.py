@@ -40,7 +40,7 @@ class OpenClipModel:
         self._tokenizer = open_clip.get_tokenizer(source, **options)
         self._device = device
         bias = self._model.logit_bias
-        self.logit_scale = self._model.logit_scale.exp().item()
+        self.logit_scale = self.patch_scale = self._model.logit_scale.exp().item()
         self.logit_bias = None if bias is None else bias.item()
         self._grid, self.covered = _grid(self._model.visual)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,16 @@ def sigmoid(values: NDArray[np.floating]) -> NDArray[np.floating]:
     return result
 
 
+class LocalScores(Protocol):
+    """How near the parts of images are to texts."""
+
+    def label_logits(self, labels: Sequence[str], templates: Sequence[str]) -> Vectors:
+        """For each image and label ``(images, labels)``; templates are sentences with ``{}``."""
+
+    def pair_logits(self, present: str, absent: str) -> Vectors:
+        """For each image ``(images,)``, of the first of two sentences less the second."""
+
+
 @dataclass(frozen=True, eq=False)
 class ZeroShotClassifier:
     """Judges labels by images.
@@ -37,6 +48,8 @@ class ZeroShotClassifier:
     others they are multiplied by the model's own scale, as all else is. If some of the labels
     that exclude each other have descriptors, all are judged one by one, then divided by their sum;
     but a model whose wording is averaged compares the mean vector of each label's descriptors.
+    Of a model with local scores (ConceptCLIP), each probability is the mean of that of the whole
+    images and that of their parts.
 
     Parameters
     ----------
@@ -48,6 +61,8 @@ class ZeroShotClassifier:
         As `napari_medvlm.backends.clip.models.ClipModel` has them.
     wording
         The texts that the model is asked by.
+    local
+        Scores of parts of the images; `None`: only whole images are judged.
     prompts
         The texts that were compared, one per line, for each label, and each ``label: descriptor``.
     """
@@ -57,6 +72,7 @@ class ZeroShotClassifier:
     scale: float
     bias: float | None
     wording: Wording = field(default_factory=Wording)
+    local: LocalScores | None = None
     prompts: dict[str, str] = field(default_factory=dict)
 
     def judge(
@@ -87,10 +103,11 @@ class ZeroShotClassifier:
         self, labels: Sequence[str], descriptors: Mapping[str, tuple[str, ...]]
     ) -> dict[str, float]:
         vectors = np.stack([self._of_templates(n, descriptors.get(n, ())) for n in labels])
-        logits = self.scale * (self.images @ vectors.T)
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares = (powers / powers.sum(axis=1, keepdims=True)).mean(axis=0)
-        return dict(zip(labels, shares.tolist(), strict=True))
+        shares = _softmax(self.scale * (self.images @ vectors.T))
+        if self.local is not None:
+            local = self.local.label_logits(labels, self.wording.templates)
+            shares = (shares + _softmax(local)) / 2
+        return dict(zip(labels, shares.mean(axis=0).tolist(), strict=True))
 
     def _alone(self, label: str, likeliest: float | None) -> float:
         """A label without descriptors, with the likeliest of those that have some."""
@@ -108,7 +125,10 @@ class ZeroShotClassifier:
     def _pair(self, name: str, present: str, absent: str) -> float:
         self.prompts[name] = f"{present}\n{absent}"
         difference = self.vector(present) - self.vector(absent)
-        return float(sigmoid(self.scale * (self.images @ difference)).mean())
+        probabilities = sigmoid(self.scale * (self.images @ difference))
+        if self.local is not None:
+            probabilities = (probabilities + sigmoid(self.local.pair_logits(present, absent))) / 2
+        return float(probabilities.mean())
 
     def _of_templates(self, label: str, descriptors: Sequence[str] = ()) -> Vectors:
         """The vector of a label; with descriptors their mean, which is shorter than 1."""
@@ -118,3 +138,10 @@ class ZeroShotClassifier:
         mean: Vectors = np.mean([self.vector(text) for text in texts], axis=0)
         result: Vectors = mean if descriptors else mean / np.linalg.norm(mean)
         return result
+
+
+def _softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The share of each column in each row."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: NDArray[np.floating] = powers / powers.sum(axis=1, keepdims=True)
+    return shares

@@ -19,6 +19,9 @@ CLASSES = (
 TIED = "all_tied_weights_keys"
 """What ``post_init`` sets and ``from_pretrained`` of transformers 5 reads."""
 
+DTYPE_SINCE = (4, 56)
+"""The version of transformers from which on the argument is called ``dtype``."""
+
 
 def load_code(code: ModelCode, device: str) -> Loaded:
     """The model of a folder with its processor or tokenizer, by the folder's own code.
@@ -43,7 +46,8 @@ def load_code(code: ModelCode, device: str) -> Loaded:
         else:
             model_class = getattr(transformers, auto)
         with _computed(model_class) as buffers:
-            model = model_class.from_pretrained(code.folder, dtype=dtype_for(target), **settings)
+            precision = {dtype_name(transformers.__version__): dtype_for(target)}
+            model = model_class.from_pretrained(code.folder, **precision, **settings)
         for name, values in buffers.items():
             parent, _, own = name.rpartition(".")
             setattr(model.get_submodule(parent), own, values)
@@ -60,6 +64,15 @@ def load_code(code: ModelCode, device: str) -> Loaded:
             "Use an environment with the versions that its authors name.",
         ) from error
     return Loaded(model.to(target).eval(), processor, model.device, code.kind, own_code=True)
+
+
+def dtype_name(version: str) -> str:
+    """What ``from_pretrained`` of a version of transformers calls the precision.
+
+    Environments of models may have the version that their authors name, such as 4.44.
+    """
+    major, minor = (int(part) for part in version.split(".")[:2])
+    return "dtype" if (major, minor) >= DTYPE_SINCE else "torch_dtype"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from napari_medvlm.backends.vlm.reasoning import THINKING
 from napari_medvlm.data.errors import BackendUnavailable
 
 Text = Annotated[str, Field(min_length=1)]
+Revision = Annotated[str, Field(pattern=r"^([0-9a-f]{40})?$")]
 _PLACEHOLDER = re.compile(r"\{(?:phrase|definition)\}")
 REPORT_PLACEHOLDERS = ("{image}", "{context}")
 PIXEL_PLACEHOLDERS = ("{width}", "{height}")
@@ -67,7 +68,8 @@ class Row(BaseModel):
     example
         The id on the hub of the published checkpoint that the row was written for.
     revision
-        Commit of that checkpoint that its files were listed at; empty: not known.
+        Commit of that checkpoint that its files were listed at, or that other public code loads;
+        empty: not pinned.
     format_source
         Where the prompt and the form of the boxes were read.
     run_with_weights
@@ -122,7 +124,7 @@ class Row(BaseModel):
     pixel_size: str = ""
     longest: Annotated[int, Field(ge=0)] = 0
     example: Text
-    revision: str = ""
+    revision: Revision = ""
     format_source: Text
     run_with_weights: str = ""
     code_licence: Text

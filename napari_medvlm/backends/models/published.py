@@ -9,6 +9,7 @@ from importlib.resources import files
 from pydantic import BaseModel, ConfigDict
 
 from napari_medvlm.backends.models import catalog
+from napari_medvlm.backends.models.catalog import Revision
 from napari_medvlm.backends.models.download import ID, is_hub_id
 
 FREE = ("apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc0-1.0")
@@ -37,9 +38,12 @@ class Known(BaseModel):
     notes
         What the user must know.
     revision
-        Commit of the checkpoint that its files were listed at; empty: not known.
+        Commit of the checkpoint that its files were listed at, or that other public code loads;
+        empty: not pinned.
     format_source
         Where the format of its files, inputs and outputs was read.
+    run_with_weights
+        When it was run with published weights by the project; empty: never, see `Verify`.
     bundled
         Its file in this package; empty: it is not part of it.
     """
@@ -53,8 +57,9 @@ class Known(BaseModel):
     weights_licence: str
     memory_mib: int = 0
     notes: str = ""
-    revision: str = ""
+    revision: Revision = ""
     format_source: str = ""
+    run_with_weights: str = ""
     bundled: str = ""
 
     @property
@@ -84,6 +89,7 @@ def known() -> tuple[Known, ...]:
             notes=row.notes,
             revision=row.revision,
             format_source=row.format_source,
+            run_with_weights=row.run_with_weights,
         )
         for row in catalog.rows()
         if is_hub_id(row.example)

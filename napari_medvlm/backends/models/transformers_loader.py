@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BITS = "NAPARI_MEDVLM_BITS"
 """The environment variable that says in how many bits weights are kept: 4, 8, or unset."""
+BLOCK = 32, 64
+"""Outputs and inputs of a block of weights in 4 bits on the processor, bitsandbytes 0.50."""
 KERNEL_KEYS = ("attn_implementation", "experts_implementation")
 """What a configuration names kernels by, with an underscore or none before it."""
 PLAIN_KERNELS = (None, "eager", "sdpa")
@@ -291,6 +293,7 @@ def loaded(
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise _cannot_load(title, kind, base, error) from error
     _require_complete(sorted(loading_info["missing_keys"]), kind, base)
+    _require_blocks(model)
     maira2.fit(kind, loaded_processor, model.config)
     if not hasattr(model, "hf_device_map"):
         model = model.to(torch_device_)
@@ -355,6 +358,32 @@ def _placing(device: torch.device) -> dict[str, Any]:
         )
     config = transformers.BitsAndBytesConfig(**{f"load_in_{bits}bit": True})
     return {"quantization_config": config, "device_map": spread}
+
+
+def _require_blocks(model: Any) -> None:
+    """Refuse weights in 4 bits of which bitsandbytes cannot make blocks for the processor.
+
+    It packs layers in blocks of 32 outputs and 64 inputs there, and fails at the first image or
+    token if they do not divide: Qwen2.5-VL has 3420 of them.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is such a layer.
+    """
+    for name, layer in model.named_modules():
+        packed = getattr(layer, "support_avx512bf16_for_cpu", False)
+        if (
+            packed
+            and layer.weight.device.type == "cpu"
+            and (layer.out_features % BLOCK[0] or layer.in_features % BLOCK[1])
+        ):
+            raise BackendUnavailable(
+                f"bitsandbytes cannot compute {name} in 4 bits on this processor: it has "
+                f"{layer.in_features} inputs and {layer.out_features} outputs, not multiples of "
+                f"{BLOCK[1]} and {BLOCK[0]}.",
+                f"Set {BITS} to 8, unset it, or use a graphics card.",
+            )
 
 
 def _first_line(error: BaseException) -> str:

@@ -117,7 +117,7 @@ def test_what_is_sent_is_reported(folders):
 class Brightness:
     """A model in whose space a patch lies nearer to every phrase, the brighter it is."""
 
-    logit_scale, logit_bias = 8.0, None
+    logit_scale, patch_scale, logit_bias = 8.0, 8.0, None
 
     def __init__(self, size, patch=4):
         self.size, self.patch, self.grid = size, patch, size // patch

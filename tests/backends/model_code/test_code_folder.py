@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_medvlm.backends.model_code.code_folder import code_files, code_of
+from napari_medvlm.backends.model_code.loader import dtype_name
 from napari_medvlm.backends.model_code.tiles import grid_of, tiles_of
 from napari_medvlm.backends.models import registry
 from napari_medvlm.backends.models.trust import trust, trusted
@@ -175,6 +176,14 @@ def test_a_folder_without_classes_for_a_model_has_no_code(tmp_path):
 )  # fmt: skip
 def test_tiles_have_the_nearest_aspect_ratio(size, most, grid):
     assert grid_of(*size, 448, most) == grid
+
+
+@pytest.mark.parametrize(
+    ("version", "name"),
+    [("4.44.2", "torch_dtype"), ("4.56.0", "dtype"), ("5.0.0rc1", "dtype"), ("5.23.0", "dtype")],
+)
+def test_the_precision_has_the_name_of_the_installed_transformers(version, name):
+    assert dtype_name(version) == name
 
 
 def test_tiles_are_normalized_and_end_with_the_image_as_a_whole():

@@ -66,6 +66,8 @@ def test_what_is_known_is_named_once_and_leads_to_a_page():
         assert about.on_hub or about.source.startswith("https://")
         assert about.code_licence
         assert about.weights_licence
+        assert about.format_source, about.title
+        assert not about.run_with_weights, about.title
 
 
 def test_an_added_model_is_reported_with_its_size_and_its_name_leads_to_it(folder):

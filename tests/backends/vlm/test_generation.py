@@ -317,3 +317,16 @@ def test_a_folder_of_weights_in_few_bits_is_asked_for_as_the_library_wants_it(mo
     inputs = transformers_loader._placing(torch.device("cpu"))
     assert inputs["quantization_config"].load_in_8bit
     assert inputs["device_map"] == {"": torch.device("cpu")}
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(1280, 3420), (3420, 1280), (1280, 3424)])
+def test_layers_that_cannot_be_in_4_bits_on_the_processor_are_named_at_load(inputs, outputs):
+    model = torch.nn.Sequential(torch.nn.Linear(inputs, outputs))
+    transformers_loader._require_blocks(model)
+    model[0].support_avx512bf16_for_cpu = True
+    if outputs == 3424:
+        transformers_loader._require_blocks(model)
+        return
+    with pytest.raises(BackendUnavailable, match=f"0 in 4 bits .* {inputs} inputs") as error:
+        transformers_loader._require_blocks(model)
+    assert "to 8" in error.value.hint

@@ -55,6 +55,7 @@ class BioVilModel:
     """
 
     logit_scale: float = SCALE
+    patch_scale: float = SCALE
     logit_bias: float | None = None
     covered = (1.0, 1.0)
     wording = Wording()

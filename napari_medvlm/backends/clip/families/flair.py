@@ -62,7 +62,7 @@ class FlairModel:
         own = (folder / "vocab.txt").is_file()
         self._tokenizer = word_pieces(folder if own else base_folder(TEXT_MODEL))
         scale = float(np.exp(weights.tensor("logit_scale").item()))
-        self.logit_scale = min(max(scale, 1.0), GREATEST_SCALE)
+        self.logit_scale = self.patch_scale = min(max(scale, 1.0), GREATEST_SCALE)
 
     def encode_text(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors ``(N, D)``."""

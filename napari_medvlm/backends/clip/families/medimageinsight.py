@@ -113,7 +113,7 @@ class MedImageInsightModel:
             )
         )
         self._tokenizer = _tokenizer(files.folder)
-        self.logit_scale = float(np.exp(_needed(state, "logit_scale").item()))
+        self.logit_scale = self.patch_scale = float(np.exp(_needed(state, "logit_scale").item()))
 
     def encode_text(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors ``(N, D)``."""

@@ -10,10 +10,12 @@ from PIL import Image
 
 from napari_medvlm.backends import dispatch
 from napari_medvlm.backends.clip.load import load_model
+from napari_medvlm.backends.clip.wording import TEMPLATES
 from napari_medvlm.backends.models.trust import trust
 from napari_medvlm.data.classification import LabelQuery
 from napari_medvlm.data.errors import BackendUnavailable
 from napari_medvlm.data.grounding import GroundQuery, Scope
+from napari_medvlm.data.region import SliceRef
 from napari_medvlm.data.slice_image import picture_of
 from napari_medvlm.worker.environment_runner import RoutedRunner
 from napari_medvlm.worker.messages import GroundRequest, LabelRequest
@@ -124,50 +126,79 @@ def test_findings_are_judged_by_the_formula_of_xplainer(biovil):
     assert dict(result.probabilities) == pytest.approx(wanted, abs=1e-4)
 
 
+class ConceptClip:
+    """The toy's vectors, and scores mixed by the formulas of the authors' evaluations."""
+
+    def __init__(self, matrix, bias, words, pixels):
+        colours = torch.tensor(pixels / 127.5 - 1).reshape(16, 2, 16, 2, 3).mean(dim=(1, 3))
+        patches = (colours.float() @ matrix.T + bias).reshape(256, 4)
+        self.patches, self.image, self.words = unit(patches), unit(patches.mean(0)), words
+
+    def tokens(self, text):
+        pieces = [p for w in text.split() for p in (w[0], *(f"##{letter}" for letter in w[1:]))]
+        own = self.words[[PIECES.index(p) for p in ("[CLS]", *pieces, "[SEP]")]]
+        return pieces, own, own.mean(0)
+
+    def last(self, text):
+        return unit(self.words[0] + self.tokens(text)[2])
+
+    def label(self, text, label):
+        pieces, own, mean = self.tokens(text)
+        return mean + own[[pieces.index(p) + 1 for p in self.tokens(label)[0]]].mean(0)
+
+    def exclusive(self, labels):
+        whole = [
+            unit(sum(torch.tensor(unit(self.tokens(t.format(n))[2])) for t in TEMPLATES))
+            for n in labels
+        ]
+        near = [unit(sum(self.label(t.format(n), n) for t in TEMPLATES)) for n in labels]
+        cosines = np.sort(self.patches @ np.array(near).T, axis=0)[-128:].mean(axis=0)
+        shares = [
+            np.exp(x) / np.exp(x).sum() for x in (4 * np.array(whole) @ self.image, 6 * cosines)
+        ]
+        return np.mean(shares, axis=0)
+
+    def present(self, label):
+        texts = [f"there is {label}", f"there is no {label}"]
+        whole = [self.image @ unit(self.tokens(text)[2]) for text in texts]
+        near = [self.patches.mean(axis=0) @ self.last(text) for text in texts]
+        logits = 4 * (whole[0] - whole[1]), 6 * (near[0] - near[1])
+        return np.mean([1 / (1 + np.exp(-x)) for x in logits])
+
+    def best(self, phrase):
+        difference = self.last(phrase) - self.last("an image")
+        return float((1 / (1 + np.exp(-6 * self.patches @ difference))).max())
+
+
 def test_conceptclip_is_asked_by_its_own_code_in_a_worker_once_it_is_trusted(tmp_path):
     folder = tmp_path / "ConceptCLIP"
-    matrix, bias, words = save_concept_clip(folder)
+    weights = save_concept_clip(folder)
     volume = axial((32, 32))
-    query = LabelQuery(("nodule", "cyst"), window=GREY)
+    queries = [LabelQuery(("nodule", "cyst"), exclusive=e, window=GREY) for e in (True, False)]
     with pytest.raises(BackendUnavailable, match="not trusted"):
         load_model(folder, "cpu")
     trust(folder)
     with pytest.raises(BackendUnavailable, match="only in a worker"):
         load_model(folder, "cpu")
     with RoutedRunner() as runner:
-        request = LabelRequest("similarity", volume, str(folder), query=query)
-        labels = runner.submit(request).result().labelling
+        labels = [
+            runner.submit(LabelRequest("similarity", volume, str(folder), query=query)).result()
+            for query in queries
+        ]
         phrases = GroundQuery(("nodule",), Scope.of_slice(0, 0), window=GREY)
         ground = GroundRequest("similarity", volume, str(folder), query=phrases)
         grounding = runner.submit(ground).result().grounding
-    pixels = torch.tensor(picture_of(volume, labels.slices[0], GREY).pixels / 127.5 - 1)
-    patches = pixels.reshape(4, 8, 4, 8, 3).mean(dim=(1, 3)).float() @ matrix.T + bias
-
-    def pieces(text):
-        joined = [
-            letter if first else f"##{letter}"
-            for word in text.split()
-            for first, letter in zip([True] + [False] * len(word), word, strict=False)
-        ]
-        return words[[PIECES.index(p) for p in ("[CLS]", *joined, "[SEP]")]]
-
-    image = unit(patches.mean(dim=(0, 1)))
-    vectors = []
-    for label in query.labels:
-        own = [unit(pieces(t.format(label)).mean(0)) for t in labels_templates()]
-        vectors.append(unit(torch.tensor(np.mean(own, axis=0))))
-    logits = 4 * np.array(vectors) @ image
-    wanted = np.exp(logits) / np.exp(logits).sum()
-    assert list(labels.probabilities.values()) == pytest.approx(wanted.tolist(), abs=1e-4)
-    assert not grounding.regions or grounding.regions[0].heatmap is not None
-    # both phrases end with the same token, so every patch is as near to one as to the other
-    assert [n.best_score for n in grounding.not_found] in ([], [pytest.approx(0.5, abs=1e-4)])
-
-
-def labels_templates():
-    from napari_medvlm.backends.clip.wording import TEMPLATES
-
-    return TEMPLATES
+    exclusive, each = (reply.labelling for reply in labels)
+    wanted = ConceptClip(*weights, picture_of(volume, exclusive.slices[0], GREY).pixels)
+    names = queries[0].labels
+    got = list(exclusive.probabilities.values())
+    assert got == pytest.approx(wanted.exclusive(names).tolist(), abs=1e-4)
+    assert dict(each.probabilities) == pytest.approx(
+        {name: wanted.present(name) for name in names}, abs=1e-4
+    )
+    shown = ConceptClip(*weights, picture_of(volume, SliceRef(0, 0), GREY).pixels)
+    scores = [r.score for r in grounding.regions] + [n.best_score for n in grounding.not_found]
+    assert scores == [pytest.approx(shown.best("nodule"), abs=0.02)]  # interpolated between patches
 
 
 def test_a_checkpoint_without_its_vocabulary_or_weights_is_refused(flair, tmp_path):

@@ -168,13 +168,16 @@ class ToyModel(PreTrainedModel):
         self.post_init()
 
     def forward(self, pixel_values=None, input_ids=None, attention_mask=None, token_type_ids=None):
-        patches = torch.nn.functional.avg_pool2d(pixel_values, 8).flatten(2).transpose(1, 2)
-        patches, words = self.colours(patches), self.words(input_ids)
-        return {
-            "image_features": patches.mean(1), "text_features": words.mean(1),
-            "logit_scale": torch.tensor(4.0), "image_token_features": patches,
-            "text_token_features": words, "concept_logit_scale": torch.tensor(4.0),
-        }
+        outputs = {"logit_scale": torch.tensor(4.0), "concept_logit_scale": torch.tensor(6.0)}
+        if pixel_values is not None:
+            patches = torch.nn.functional.avg_pool2d(pixel_values, 2).flatten(2).transpose(1, 2)
+            patches = self.colours(patches)
+            outputs |= {"image_features": patches.mean(1), "image_token_features": patches}
+        if input_ids is not None:
+            read, words = (input_ids != 0).float()[..., None], self.words(input_ids)
+            means = (words * read).sum(1) / read.sum(1)
+            outputs |= {"text_features": means, "text_token_features": words + means[:, None]}
+        return outputs
 """
 
 
