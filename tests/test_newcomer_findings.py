@@ -16,7 +16,7 @@ def findings():
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def test_a_good_finding_has_tests_that_exist_and_an_open_one_says_what_is_missing():
+def test_good_findings_name_existing_tests_and_open_ones_state_what_is_missing():
     wrong = []
     for finding in findings():
         entries = [entry for entry in finding["tests"].split("; ") if entry]

@@ -112,7 +112,7 @@ def test_what_is_not_ours_is_left_to_others(tmp_path):
     assert _reader.get_reader(str(tmp_path)) is None
 
 
-def test_a_folder_whose_only_series_is_unreadable_says_why(tmp_path):
+def test_a_folder_with_one_unreadable_series_reports_the_reason(tmp_path):
     write_series(tmp_path, DATA)
     next(tmp_path.glob("*2.dcm")).unlink()
     with pytest.raises(InvalidImage, match="missing"):

@@ -73,7 +73,7 @@ def test_isotonic_equals_scikit_learn():
     assert_allclose(fit(stated, right)(there), wanted.predict(there), atol=1e-9)
 
 
-def test_what_cannot_be_fitted_says_so():
+def test_a_calibration_that_cannot_be_fitted_is_reported():
     with pytest.raises(InvalidReference, match="All 3 answers are right"):
         fit([0.5, 0.6, 0.7], [1, 1, 1])
     with pytest.raises(InvalidReference, match="1 confidences and 2 truths"):

@@ -83,7 +83,7 @@ def test_model_that_ignores_the_image_is_always_flagged(rows):
             assert "hidden it still answers yes" in findings["blanked evidence"].sentence
 
 
-def test_each_check_asks_as_often_as_it_said(rows, answerers):
+def test_each_check_asks_the_stated_number_of_questions(rows, answerers):
     volume, question, _ = next(closed_set())
     with AskSession(volume, "truthful", "inline") as session:
         exchange = session.ask(question, kind=AnswerKind.YES_NO, selection=ImageSelection())

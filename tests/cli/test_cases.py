@@ -8,7 +8,7 @@ from napari_medvlm.cli import app
 from napari_medvlm.sessions.cases.case_store import book_of
 
 
-def test_cases_counts_what_the_dock_keeps_and_writes_nothing(tmp_path, home):
+def test_cases_counts_the_cases_of_the_dock_without_writing(tmp_path, home):
     for name in "abc":
         (tmp_path / f"{name}.nii.gz").touch()
     arguments = ["cases", str(tmp_path), "--json"]

@@ -100,7 +100,7 @@ def test_a_backend_and_a_model_that_are_nearly_known_are_suggested(picture, tmp_
     assert "Did you mean IDEA-Research/grounding-dino-tiny?" in shown.stderr
 
 
-def test_a_published_model_that_is_not_here_says_where_it_is(picture):
+def test_a_missing_published_model_is_reported_with_its_address(picture):
     done = run(
         app, ["segment", picture, "--point", "0,15,15", "--backend", "sam", "--model",
               "Segment Anything"]

@@ -63,7 +63,7 @@ def test_ask_states_no_length(picture, question):
     assert " mm" not in done.stdout
 
 
-def test_ask_says_what_a_picture_is_in_words(picture):
+def test_ask_describes_a_picture_in_words(picture):
     done = run(app, ["ask", str(picture[0]), "What kind of image is this?"])
     assert done.stdout.startswith("It is a picture")
 

@@ -193,7 +193,7 @@ def test_an_axis_between_two_is_turned_as_nibabel_does(axis, degrees):
     assert np.array_equal(there, as_nibabel_turns(data, affine))
 
 
-def test_what_is_read_outside_can_be_said():
+def test_the_value_outside_an_image_can_be_specified():
     source, target = Grid((2, 2, 2), np.eye(4)), Grid((2, 2, 4), np.eye(4))
     data = np.full((2, 2, 2), 5.0)
     read = display.Reslice(data, source, target, order=1, outside=-3.0)[:, :, :]

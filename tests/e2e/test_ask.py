@@ -130,7 +130,7 @@ def test_unlinked_sentences_and_refused_regions_are_marked(scripted):
     assert COUNTED in scripted.card.notes.text()
 
 
-def test_a_sentence_is_found_afterwards_and_says_by_whom(scripted):
+def test_a_sentence_is_located_later_with_its_author(scripted):
     values = np.zeros(scripted.dock.session.volume.shape, np.uint8)
     values[10:14, 18:22, 20:24] = 1
     affine = scripted.dock.session.volume.affine

@@ -49,7 +49,7 @@ def test_a_map_is_stopped_and_the_answer_stays(scripted):
     scripted.asks("And now?")
 
 
-def test_a_backend_that_measures_says_why_it_has_none(asker):
+def test_a_backend_that_measures_explains_missing_figures(asker):
     asker.asks("How large is the image?")
     QApplication.processEvents()
     assert not asker.card.evidence.isEnabled()

@@ -194,7 +194,7 @@ def test_of_overlapping_boxes_only_the_best_is_shown_below_a_limit(asker):
     assert {row[0]: row[1] for row in asker.rows()}["liver"] != "0.40"
 
 
-def test_a_heatmap_lies_on_the_image_and_says_what_was_looked_at(asker, clip):
+def test_a_heatmap_lies_on_the_image_and_names_the_slices_read(asker, clip):
     dock = asker.dock
     dock.backend.setCurrentIndex(dock.backend.findData("similarity"))
     dock.model.edit.setText(clip)
@@ -288,7 +288,7 @@ def test_a_region_goes_to_the_image_that_it_was_found_in(asker):
     segment.close_dock()
 
 
-def test_going_on_with_an_earlier_session_keeps_what_was_handed_on(asker):
+def test_resuming_a_session_retains_transferred_objects(asker):
     from napari_medvlm.data.prompts import Point
     from napari_medvlm.widgets.segment.commands import dock_of
 

@@ -152,7 +152,7 @@ def every_dock(models):
     return json.loads(ran(EVERY_DOCK, models["sam"], QT_SCALE_FACTOR="2").splitlines()[-1])
 
 
-def test_opening_every_dock_calls_nobody_and_a_models_work_loads_no_torch_here(every_dock):
+def test_opening_every_dock_uses_no_network_and_models_load_no_torch_in_the_viewer(every_dock):
     assert {"Segment", "Ground", "Ask"} <= set(every_dock["docks"])
     assert every_dock["called"] == []
     assert every_dock["loaded"] == []

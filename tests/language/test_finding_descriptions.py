@@ -115,7 +115,7 @@ def test_braces_in_a_phrase_are_only_text() -> None:
     )
 
 
-def test_a_template_with_an_unknown_name_says_which() -> None:
+def test_an_unknown_name_in_a_template_is_reported() -> None:
     with pytest.raises(SettingsError, match=r"\{target\}.*\{phrase\} and \{definition\}"):
         KNOWN.expand("pneumothorax", "{target} means {definition}")
 

@@ -49,7 +49,7 @@ def test_where_sentences_end(text: str, parts: list[str]) -> None:
     assert sentences(text) == parts
 
 
-def test_no_sentence_ends_within_what_is_kept() -> None:
+def test_no_sentence_ends_within_a_protected_range() -> None:
     text = "Dark [1. 2.\n3. 4.] there. Large."
     assert sentences(text, ((5, 18),)) == ["Dark [1. 2.\n3. 4.] there.", "Large."]
 
@@ -92,7 +92,7 @@ def test_sentences_lie_in_the_text_in_order_and_apart(text: str) -> None:
         ("12 12 12", "12 12 12", 1),
     ],
 )  # fmt: skip
-def test_endless_repetition_is_kept_once(text: str, kept: str | None, times: int) -> None:
+def test_endless_repetition_is_cut_to_one(text: str, kept: str | None, times: int) -> None:
     found, reported = without_loop(text)
     assert found.strip() == (kept if kept is not None else found.strip())
     assert len(found) < 60

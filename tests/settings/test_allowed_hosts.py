@@ -26,7 +26,7 @@ def test_only_loopback_is_this_machine():
     assert not allowed_hosts.is_this_machine("http://192.168.1.5:1527")
 
 
-def test_a_server_outside_needs_the_users_word_which_is_kept():
+def test_a_remote_server_needs_consent_which_is_stored():
     url = "https://8.8.8.8/v1"
     with pytest.raises(BackendUnavailable, match=r"https://8.8.8.8:443 is neither"):
         allowed_hosts.require_allowed(url)

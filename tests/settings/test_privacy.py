@@ -55,7 +55,7 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
-def test_a_session_names_nobody(series, home, tmp_path, caplog):
+def test_a_session_has_no_patient_name(series, home, tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     volume = nmv.read_volume(series)
     assert volume.name == "CT series 3"
@@ -93,7 +93,7 @@ def test_folder_without_patient_data_is_recorded_as_source(home, tmp_path):
     assert volume.name == "AX"
 
 
-def test_what_an_error_says_is_shown_and_not_logged(tmp_path):
+def test_the_text_of_an_error_is_shown_and_not_logged(tmp_path):
     damaged = tmp_path / "Quxley.dcm"
     damaged.write_bytes(b"\x08\x00" * 40)
     with pytest.raises(MedVLMError, match=r"Quxley\.dcm") as reported:

@@ -56,7 +56,7 @@ def test_what_cannot_be_started_is_reported(routed, ask, write, tmp_path):
     assert "cannot be used: [Errno 8] Exec format" in failure(routed, ask("where")).message
 
 
-def test_a_home_that_nobody_has_is_reported(routed, ask, home, write):
+def test_an_unknown_user_in_a_path_is_reported(routed, ask, home, write):
     write(where="~nobody-of-this-name/env")
     error = failure(routed, ask("where"))
     assert f"{home / '~nobody-of-this-name' / 'env'} does not exist." in error.message

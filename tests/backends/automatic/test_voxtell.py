@@ -118,7 +118,7 @@ def test_any_phrase_is_read_by_the_text_model_beside_the_model(tmp_path):
         assert np.array_equal(ours, mask)
 
 
-def test_the_phrases_that_are_kept_are_read_without_the_model(folder):
+def test_cached_phrases_are_read_without_the_model(folder):
     assert VoxTellBackend.vocabulary(str(folder)) == PHRASES
 
 

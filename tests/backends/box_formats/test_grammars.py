@@ -85,7 +85,7 @@ def test_an_unknown_grammar_names_the_known_ones():
         write([], "molmo", SIZE)
 
 
-def test_the_raw_text_is_kept_whole():
+def test_the_raw_text_is_stored_unchanged():
     text = "<think>x</think>" + GRAMMARS["qwen3"].example
     assert parse(text, "qwen3", SIZE).raw == text
 

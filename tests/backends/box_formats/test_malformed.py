@@ -68,7 +68,7 @@ GOOD = (40, 75, 200, 225)
         ("seg-token", "<p>a tumor</p> is there.", Flaw.BROKEN, []),
     ],
 )
-def test_what_is_malformed_is_refused_and_the_rest_is_kept(grammar, text, flaw, boxes):
+def test_malformed_entries_are_refused_and_the_others_read(grammar, text, flaw, boxes):
     parsed = parse(text, grammar, SIZE)
     assert flaw in {finding.flaw for finding in parsed.findings}
     assert [edges(box) for box in parsed.boxes] == boxes
@@ -105,7 +105,7 @@ def test_one_box_under_two_labels_is_no_repetition():
     assert flaws(text, "internvl") == set()
 
 
-def test_of_a_list_cut_off_the_complete_objects_are_kept():
+def test_complete_objects_of_a_truncated_list_are_read():
     complete = '```json\n[{"bbox_2d": [100, 250, 500, 750], "label": "a"}, {"bbox_2d": [1, 2'
     assert parsed_boxes(complete, "qwen3") == [GOOD]
     assert flaws(complete, "qwen3") == {Flaw.BROKEN}
@@ -139,7 +139,7 @@ def test_thoughts_are_not_read_and_text_around_does_no_harm(text):
     assert parsed_boxes(text.format(thought, answer), "qwen3") == [GOOD]
 
 
-def test_a_text_that_ends_in_its_thoughts_says_so():
+def test_a_text_that_ends_in_its_reasoning_is_reported():
     assert flaws("<think>The heart is [{", "qwen3") == {Flaw.BROKEN}
 
 

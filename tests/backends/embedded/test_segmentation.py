@@ -96,7 +96,7 @@ def test_a_late_point_on_a_thin_vessel_does_not_add_thicker_neighbours():
     assert reached[-1] > 0.9
 
 
-def test_ventricle_keeps_to_its_side():
+def test_a_ventricle_stays_on_its_side():
     volume, truths = brain()
     mask = ask(volume, Point.at_index(volume, MIDDLE))
     assert not (mask & truths["right ventricle"]).any()

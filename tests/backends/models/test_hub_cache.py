@@ -106,7 +106,7 @@ def test_damage_is_reported_by_the_hash_that_the_hub_named(hub, cache):
     assert len(verify("lab/tiny", ignored)) == 2
 
 
-def test_what_arrives_damaged_is_not_kept(hub, cache, monkeypatch):
+def test_a_damaged_download_is_discarded(hub, cache, monkeypatch):
     answer = hub.answer
 
     def damaged(path):

@@ -221,7 +221,7 @@ def test_images_that_it_cannot_take_are_reported_before_they_are_sent(server, co
         backend.set_volume(Volume(np.zeros((4, 4, 4)), np.eye(4)))
 
 
-def test_a_key_is_kept_by_the_keyring(monkeypatch):
+def test_a_key_is_stored_in_the_keyring(monkeypatch):
     import keyring
 
     monkeypatch.delenv("NAPARI_MEDVLM_API_KEY")

@@ -43,7 +43,7 @@ def test_text_comes_as_it_is_written_and_is_the_answer():
     assert not answer.notes
 
 
-def test_the_answer_keeps_the_text_that_was_sent_and_how_the_model_writes():
+def test_an_answer_stores_the_sent_text_and_the_box_format():
     with playing(recorded("plain")) as server:
         answer = asked(server.url, question(shown=1, context="Flank pain."))
         (body,) = server.asked
@@ -63,7 +63,7 @@ def test_the_answer_keeps_the_text_that_was_sent_and_how_the_model_writes():
 
 
 @pytest.mark.parametrize("name", ["reasoning", "reasoning_content", "think_tags"])
-def test_thoughts_are_kept_apart_however_the_server_sends_them(name):
+def test_reasoning_is_separated_from_the_answer_in_each_form_of_servers(name):
     come = []
     with playing(recorded(name)) as server:
         answer = asked(server.url, come=come)

@@ -62,7 +62,7 @@ def test_questions_of_a_data_set_are_asked_without_boxes_unless_wanted(tmp_path)
         assert (plan["model"], plan["boxes"]) == (f"{server.url}#{MODEL}", wanted)
 
 
-def test_the_kind_of_answer_can_be_said(scan):
+def test_the_kind_of_answer_can_be_specified(scan):
     with playing(recorded("plain")) as server:
         asked = ("--backend", "server", "--model", f"{server.url}#seer", "--slice-step-mm", "6")
         assert ask(scan, *asked, "--kind", "report").exit_code == 0
@@ -87,7 +87,7 @@ def test_mistakes_are_reported_in_a_sentence(scan, arguments, message):
     assert "Traceback" not in done.output
 
 
-def test_a_server_outside_is_asked_only_when_that_is_said(scan, monkeypatch):
+def test_a_remote_server_is_asked_only_after_consent(scan, monkeypatch):
     monkeypatch.setattr(allowed_hosts, "is_private", lambda url: False)
     with playing(recorded("plain")) as server:
         asked = ("--backend", "server", "--base-url", server.url, "--slices", "0:1:2")

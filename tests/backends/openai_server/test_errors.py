@@ -102,7 +102,7 @@ def test_what_is_no_stream_is_reported(kind):
         ("error_text", OutOfMemory, "server ran out of memory"),
     ],
 )
-def test_half_an_answer_is_kept(name, kind, message):
+def test_a_partial_answer_is_stored(name, kind, message):
     come = []
     played = recorded(name, broken=name == "half")
     with playing(played) as server, pytest.raises(kind, match=message) as reported:

@@ -88,7 +88,7 @@ def test_characters_that_are_cut_between_tokens_are_whole(folder):
     assert "".join(come) == answer.written
 
 
-def test_a_model_without_a_projector_is_said_to_take_no_pictures(folder):
+def test_a_model_without_a_projector_is_reported_as_text_only(folder):
     model, _ = made(folder, "blind", ["The left."])
     with serving(model) as address:
         assert asked(address, question(shown=0), "").written == "The left."

@@ -79,7 +79,7 @@ def test_another_field_of_view_far_away_is_still_laid_over(moved):
     assert np.median(error) < 1.0
 
 
-def test_a_prior_that_shows_nothing_keeps_the_identity_and_a_note(moved):
+def test_an_empty_prior_is_paired_by_the_identity_with_a_note(moved):
     rng = np.random.default_rng(0)
     prior = coarser(moved.prior)
     noise = replace(prior, data=rng.random(prior.shape))

@@ -241,7 +241,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_entry_is_computed_again_and_kept_again(path, damage):
+def test_a_damaged_entry_is_computed_and_stored_again(path, damage):
     plane = Plane.of(volume_of("axial"), 0)
     embeddings, _ = counted(path)
     right = embeddings.get(plane, 3)

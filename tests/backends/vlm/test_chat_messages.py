@@ -97,7 +97,7 @@ def rounds():
     return (ToolRound("<think>hm</think>I look.", (good, bad)),)
 
 
-def test_rounds_go_as_functions_to_those_who_know_them():
+def test_tool_rounds_are_sent_as_functions_to_models_that_support_them():
     question = Question("?", pictures=shown(1), tools=(TOOL,), steps=rounds())
     system, _, assistant, first, second, user = chat_texts(question, functions=True)
     assert "tool" not in system.text
@@ -165,7 +165,7 @@ def test_a_call_is_read_as_it_is_written():
         ("fly", {}, "There are: zoom"),
     ],
 )
-def test_a_call_that_does_not_fit_says_why(name, arguments, problem):
+def test_a_tool_call_with_wrong_arguments_is_reported_with_its_reason(name, arguments, problem):
     call = called(name, arguments, (TOOL,), "c7")
     assert problem in call.problem
     assert bool(call.problem) == bool(problem)
@@ -181,7 +181,7 @@ def test_a_call_that_does_not_fit_says_why(name, arguments, problem):
         ('<tool>{"name": "zoom", "arguments": {"region": "l', "not JSON"),
     ],
 )
-def test_a_call_in_text_that_cannot_be_read_says_why(text, problem):
+def test_an_unreadable_tool_call_in_text_is_reported_with_its_reason(text, problem):
     ((call,), rest) = calls_in(text, (TOOL,))
     assert problem in call.problem
     assert rest == ""

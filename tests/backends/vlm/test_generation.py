@@ -265,7 +265,7 @@ def test_what_a_tool_showed_is_the_next_picture(folders):
     assert_allclose(in_picture(region, zoomed), [0, 0, 20, 20], atol=0.1)
 
 
-def test_an_answer_that_was_cut_off_says_so(folders):
+def test_a_truncated_answer_is_reported(folders):
     backend = loaded(folders["qwen3"], 5)
     force(backend, "The lung is dark and clear.")
     _, answer = ask(backend, question_of("portrait"))
@@ -304,7 +304,7 @@ def test_a_model_out_of_memory_leaves_what_was_written_and_has_a_remedy(folders,
 
 
 @pytest.mark.parametrize(("bits", "match"), [("3", "4 or 8 bits"), ("4", "is not installed")])
-def test_weights_in_few_bits_need_what_keeps_them(folders, monkeypatch, bits, match):
+def test_quantised_weights_need_their_library(folders, monkeypatch, bits, match):
     monkeypatch.setenv(transformers_loader.BITS, bits)
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: None)
     with pytest.raises(BackendUnavailable, match=match):

@@ -112,7 +112,7 @@ def test_a_box_lies_in_the_picture_that_its_sentence_names(sentence, index):
         assert not claim.problems
 
 
-def test_a_box_of_no_stated_picture_keeps_its_label():
+def test_the_label_of_a_box_without_a_picture_is_stored():
     text = 'It is large.\n[{"bbox_2d": [140, 56, 280, 196], "label": "kidney"}]'
     assert read(text, QWEN, TWO).claims[1].text == "kidney"
 
@@ -270,7 +270,7 @@ def test_each_kind_has_its_short_answer(kind, text, short, choice):
 
 
 @pytest.mark.parametrize("kind", [AnswerKind.CHOICE, AnswerKind.YES_NO, AnswerKind.COUNT])
-def test_what_is_unclear_is_reported_and_the_text_kept(kind):
+def test_an_answer_outside_the_options_is_reported_and_its_text_stored(kind):
     answer = read("It is dark.", kind=kind, options=("nodule", "cyst"))
     assert (answer.text, answer.choice) == ("It is dark.", "")
     assert len(answer.notes) == 1
@@ -299,7 +299,7 @@ def test_a_report_has_its_findings_as_claims():
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "<think>hm</think>", "<answer></answer>", "..."])
-def test_an_empty_answer_says_so(text):
+def test_an_empty_answer_is_reported(text):
     answer = read(text)
     assert not answer.answered
     assert answer.reason.startswith("The model wrote ")

@@ -126,7 +126,7 @@ def test_calibration_is_scikit_learns():
     assert risk[99] < risk[-1], "what it is sure of is more often right"
 
 
-def test_answers_of_the_same_confidence_are_kept_or_left_together():
+def test_answers_of_the_same_confidence_are_retained_or_rejected_together():
     kept, risk = risk_coverage([0.9, 0.5, 0.9, 0.9, 0.5], [True, True, False, True, False])
     assert kept.tolist() == pytest.approx([3 / 5, 1])
     assert risk.tolist() == pytest.approx([1 / 3, 2 / 5])

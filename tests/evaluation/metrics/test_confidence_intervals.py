@@ -12,7 +12,7 @@ def test_one_value_a_case_is_the_interval_of_its_mean():
     assert found == pytest.approx(interval(values), abs=0.005)
 
 
-def test_the_mean_of_many_groups_is_held_as_often_as_it_says():
+def test_the_interval_of_a_clustered_mean_has_its_nominal_coverage():
     rng, held = np.random.default_rng(1), 0
     for _ in range(60):
         own = rng.normal(0, 1, 25)  # what the structures of a case have in common

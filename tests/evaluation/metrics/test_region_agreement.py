@@ -248,7 +248,7 @@ def test_overlaps_and_average_precision_are_those_of_pycocotools(seed):
     assert 0.1 < result.average_precision < 1
 
 
-def test_without_scores_there_is_no_average_precision_and_it_says_why():
+def test_average_precision_without_scores_is_omitted_with_a_reason():
     result = agreement([flat(0, 0, 10, 10)], [flat(0, 0, 10, 10)], ONE_SLICE)
     assert result.average_precision is None
     assert "1 of 1 regions have no score" in result.note

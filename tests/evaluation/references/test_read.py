@@ -178,7 +178,7 @@ HEAD = "name,x0,y0,x1,y1,slice\n"
         (coco([{"id": 1, "width": 512, "height": 512}], []), "image 1 is 512 pixels high.*40"),
     ],
 )
-def test_a_coco_file_that_does_not_fit_says_where_and_what_to_do(
+def test_an_invalid_coco_file_is_reported_with_position_and_remedy(
     tmp_path, picture, content, message
 ):
     with pytest.raises(InvalidReference, match=message) as raised:
@@ -206,7 +206,7 @@ def test_a_coco_file_that_does_not_fit_says_where_and_what_to_do(
         ("name,s0,p0,l0,s1,p1,l1\na,0,0,0,0,9,9\n", "line 2: the box has no size"),
     ],
 )
-def test_a_table_that_does_not_fit_says_where_and_what_to_do(tmp_path, picture, content, message):
+def test_an_invalid_table_is_reported_with_position_and_remedy(tmp_path, picture, content, message):
     with pytest.raises(InvalidReference, match=message) as raised:
         read_references(written(tmp_path, "b.csv", content), picture)
     assert raised.value.hint

@@ -277,7 +277,7 @@ def test_a_run_that_measures_nothing_fails_and_leaves_the_folder_free(pairs, tmp
     assert again.exit_code == 0, again.output
 
 
-def test_what_was_never_reached_is_said_so(tmp_path):
+def test_a_threshold_that_is_never_reached_is_reported(tmp_path):
     _, labels = data_sets.write_pairs(tmp_path, 1)
     _, volume, drawn = next(data_sets.cases(1))
     chequered = (np.indices(drawn.shape).sum(axis=0) % 2).astype(np.uint8)

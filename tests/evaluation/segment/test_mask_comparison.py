@@ -92,7 +92,7 @@ def test_an_image_that_is_in_no_file_is_written_exactly(tmp_path, dtype):
     assert nibabel.load(tmp_path / "image.nii.gz").header.get_xyzt_units()[0] == "mm"
 
 
-def test_one_case_becomes_a_run_whose_worst_case_is_known(tmp_path):
+def test_a_run_of_one_case_has_its_worst_case(tmp_path):
     volume, left, _ = make_phantom()
     assert worst_in(tmp_path) is None
     structure = Structure(name="left", values=(3,))

@@ -213,7 +213,7 @@ def test_the_cache_gives_up_what_was_longest_unused(home):
     assert list(cache.root.iterdir()) == [open_now]
 
 
-def test_without_a_login_it_says_to_sign_in(orthanc, kept_logins):
+def test_without_a_login_the_user_is_asked_to_sign_in(orthanc, kept_logins):
     with pytest.raises(ArchiveError, match="Sign in"):
         DicomWeb(orthanc.url).studies(Query(), go_on)
     keep_login(orthanc.url, Login("doctor", "wrong"))

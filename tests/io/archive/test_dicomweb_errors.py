@@ -128,7 +128,7 @@ def certificate(folder):
     return folder / "both.pem"
 
 
-def test_a_certificate_is_trusted_only_when_the_user_says_so(server, tmp_path, monkeypatch):
+def test_a_certificate_is_trusted_only_after_consent(server, tmp_path, monkeypatch):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate(tmp_path))
     server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -80,7 +80,7 @@ def test_a_shuffled_series_is_what_simpleitk_reads(tmp_path, row, column, revers
     assert volume.notes == ()
 
 
-def test_a_volume_states_what_it_is_and_never_whose(tmp_path):
+def test_a_volume_has_modality_name_and_window_but_no_patient(tmp_path):
     write_series(tmp_path, DATA, WindowCenter=[40, 400], WindowWidth=[80, 900])
     volume = read_dicom(tmp_path)
     assert (volume.modality, volume.name, volume.source) == (Modality.CT, "AX", tmp_path)
@@ -89,7 +89,7 @@ def test_a_volume_states_what_it_is_and_never_whose(tmp_path):
     assert nameless.name == "CT series 3"
 
 
-def test_a_single_slice_is_as_thick_as_the_header_says(tmp_path):
+def test_a_single_slice_has_the_thickness_of_its_header(tmp_path):
     assert read_dicom(one(tmp_path / "a.dcm", SliceThickness=4)).spacing == (4, 0.7, 0.9)
     apart = {"SliceThickness": 4, "SpacingBetweenSlices": 5}
     assert read_dicom(one(tmp_path / "b.dcm", **apart)).spacing == (5, 0.7, 0.9)

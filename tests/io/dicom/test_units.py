@@ -87,7 +87,7 @@ def test_slices_of_several_rescale_types_have_no_unit(tmp_path):
 
 
 @pytest.mark.parametrize(("units", "unit"), [("GY", "Gy"), ("RELATIVE", "")])
-def test_a_dose_is_in_gray_where_the_header_says_so(tmp_path, units, unit):
+def test_a_dose_is_in_gray_where_the_header_states_it(tmp_path, units, unit):
     values = {"Modality": "RTDOSE", "DoseUnits": units, "DoseGridScaling": 0.001}
     save(dataset(DATA[0], **values), tmp_path / "a.dcm")
     assert read_dicom(tmp_path / "a.dcm").unit == unit

@@ -129,7 +129,7 @@ def test_names_in_any_script_are_in_all_files(of_series, tmp_path, character_set
         assert header.PatientName == patient
 
 
-def test_a_report_that_cannot_be_written_says_what_is_missing(of_series, tmp_path, monkeypatch):
+def test_a_report_that_cannot_be_written_names_what_is_missing(of_series, tmp_path, monkeypatch):
     volume = of_series()
     seg = write_all(volume, tmp_path)[0]
     headers = source_headers(volume)

@@ -165,7 +165,7 @@ def test_a_rectangle_sets_the_window_from_what_is_seen_in_it(plane, mode):
     assert limits(layer) == pytest.approx(np.percentile(values, [1, 99]))
 
 
-def test_a_rectangle_without_contrast_or_in_3d_says_so_and_changes_nothing():
+def test_a_rectangle_without_contrast_or_in_3d_is_reported_and_changes_nothing():
     viewer, layer, _ = shown()
     reported = []
     drag = window_drag(viewer, reported.append)

@@ -62,7 +62,7 @@ def test_slices_are_captioned_and_their_share_is_reported(phantom):
     assert [sent.slice for sent in looked.sent] == [p.slice for p in looked.pictures]
 
 
-def test_a_montage_says_which_slices_it_shows(phantom):
+def test_a_montage_names_its_slices(phantom):
     looked = pictures(phantom[0], ImageSelection(Scope(2, slice_step_mm=4), montage=4))
     assert [type(p) for p in looked.pictures] == [Montage, Montage]
     assert looked.captions[0].startswith("sagittal slices 1, 5, 9, 13 of 32, from left to right")
@@ -113,7 +113,7 @@ def test_a_prior_is_shown_at_the_same_places(phantom):
         )
 
 
-def test_a_prior_that_reaches_less_far_says_so(phantom):
+def test_a_prior_with_a_smaller_field_of_view_is_reported(phantom):
     volume, *_ = phantom
     short = NamedVolume("prior", Volume(volume.data[:6], volume.affine))
     looked = pictures(volume, ImageSelection(Scope(0, 4, 8), others=(short,)))
@@ -224,7 +224,7 @@ def test_places_in_a_montage_are_reported_for_each_tile(phantom, region):
         ImageSelection(Scope(2, 4, 5)),
     ],
 )
-def test_pictures_are_made_again_and_need_not_be_kept(phantom, view):
+def test_pictures_are_rendered_again_on_demand(phantom, view):
     volume, *_ = phantom
     for picture in pictures(volume, view).pictures:
         kept = StoredSliceImage.of(picture, volume)
@@ -234,7 +234,7 @@ def test_pictures_are_made_again_and_need_not_be_kept(phantom, view):
         assert back.slice == picture.slice
 
 
-def test_pictures_that_were_drawn_on_are_kept_themselves(phantom, region):
+def test_annotated_pictures_are_stored(phantom, region):
     volume, *_ = phantom
     (picture,) = pictures(volume, ImageSelection(Scope(0, 8, 9), draw=(region,))).pictures
     kept = StoredSliceImage.of(picture, volume)

@@ -79,7 +79,7 @@ def test_an_edited_question_takes_the_place_of_what_came_after(inline):
         inline.turn(old)
 
 
-def test_what_cannot_be_asked_is_said_at_once(inline, scene):
+def test_an_impossible_question_is_refused_at_once(inline, scene):
     volume, _ = scene
     before = inline.active.turns
     with pytest.raises(InvalidPrompt, match="The question is empty"):
@@ -100,7 +100,7 @@ def test_backend_without_answers_is_refused(scene, foreign):
         AskSession(scene[0], foreign, "inline")
 
 
-def test_what_is_sent_is_kept_with_how_much_it_covers(inline):
+def test_the_sent_pictures_are_stored_with_their_coverage(inline):
     view = ImageSelection(nmv.Scope(0, 2, 6), windows=(Window(100, 400),))
     exchange = inline.turn(inline.ask("what?", selection=view))
     assert [sent.slice.index for sent in exchange.sent] == [2, 3, 4, 5]
@@ -177,7 +177,7 @@ def test_a_worker_that_dies_costs_the_rest_of_one_answer(scene, scripted, runner
         assert heard(session.turn(alive))["earlier"] == []
 
 
-def test_a_failure_says_what_to_do_and_the_queue_goes_on(scene, scripted, runner):
+def test_a_failure_names_its_remedy_and_the_queue_continues(scene, scripted, runner):
     with AskSession(scene[0], scripted, runner) as session:
         first = session.ask("much?", context=script({"say": "a bit", "memory": True}))
         second = session.ask("little?")

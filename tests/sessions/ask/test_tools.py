@@ -186,7 +186,7 @@ def test_what_cannot_be_done_is_reported_to_the_model(call, name, arguments, rea
     assert reason in result.text
 
 
-def test_a_call_that_could_not_be_read_says_so(scene, call):
+def test_an_unreadable_tool_call_is_reported(scene, call):
     box = Toolbox(
         scene, RequestSender(InlineRunner(), lambda *_: None), ModelChoices(*[ModelChoice()] * 3)
     )

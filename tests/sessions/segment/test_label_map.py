@@ -126,7 +126,7 @@ def test_a_prompt_draws_as_many_masks_whatever_the_number_of_objects(monkeypatch
     assert counts_of_a_prompt(10, monkeypatch) == counts_of_a_prompt(3000, monkeypatch)
 
 
-def test_the_drawing_order_says_which_objects_stand_elsewhere():
+def test_the_drawing_order_moves_changed_objects_last():
     order = DrawingOrder()
     assert not any(order.put(i, (False, i)) for i in (1, 2, 3))
     assert order.topmost({1, 2, 3, 9}) == [3, 2, 1]

@@ -50,7 +50,7 @@ def test_painted_voxels_are_added_and_erased_ones_removed(session):
     assert_array_equal(session.labels == 1, session.mask)
 
 
-def test_the_next_prediction_keeps_both_and_says_so_once(session):
+def test_the_next_prediction_retains_both_and_reports_it_once(session):
     notes = []
     session.noted.connect(notes.append)
     click(session, LEFT)

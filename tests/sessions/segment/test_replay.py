@@ -46,7 +46,7 @@ def test_two_empty_masks_are_equal(session):
     assert compared(empty, now, None, session.volume).dice == 1
 
 
-def test_a_kept_mask_says_where_it_came_from(session):
+def test_a_stored_mask_names_its_source(session):
     mask = Mask.of(np.ones(session.volume.shape, bool))
     session.add(nmv.InitialMask.of(session.volume, mask), 1, "by another")
     session.wait()

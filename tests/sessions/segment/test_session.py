@@ -148,7 +148,7 @@ def test_existing_labels_become_locked_objects_with_their_names(session, phantom
     ("overlap", "owner"),
     [(nmv.Overlap.NEWEST, 2), (nmv.Overlap.FIRST, 1), (nmv.Overlap.BOTH, 2)],
 )
-def test_the_overlap_rule_decides_who_has_a_voxel_that_two_claim(session, overlap, owner):
+def test_the_overlap_rule_decides_which_object_has_a_shared_voxel(session, overlap, owner):
     a = np.zeros(session.volume.shape, bool)
     b = a.copy()
     a[5:15, 5:15, 5:15] = True

@@ -31,7 +31,7 @@ def answering(monkeypatch, **done):
     return asked
 
 
-def test_without_a_speech_model_the_button_says_what_to_install(qtbot, monkeypatch):
+def test_without_a_speech_model_the_button_names_what_to_install(qtbot, monkeypatch):
     monkeypatch.setattr(dictation, "find_spec", lambda _: None)
     button = DictationButton()
     qtbot.addWidget(button)

@@ -184,7 +184,7 @@ def test_reasoning_is_folded_away_while_the_answer_is_streamed(shown, partial, t
     assert card.text.toPlainText().strip() == text
 
 
-def test_a_card_says_how_far_it_is(shown):
+def test_a_card_shows_the_state_of_its_exchange(shown):
     card = shown(ExchangeCard(EXCHANGE, TranscriptSignals()))
     waiting = replace(EXCHANGE, state=State.WAITING, answer=None)
     card.show_exchange(waiting, in_full=True)
@@ -210,7 +210,7 @@ def test_sentences_stand_for_a_text_that_they_say_in_full(shown):
     assert not card.claims.isVisible()
 
 
-def test_an_unanswered_question_says_why(shown):
+def test_an_unanswered_question_gives_the_reason(shown):
     card = shown(ExchangeCard(EXCHANGE, TranscriptSignals()))
     refused = Answer("No.", answered=False, reason="Nothing was segmented.")
     card.show_exchange(replace(EXCHANGE, answer=refused), in_full=True)

@@ -44,7 +44,7 @@ def test_the_curve_shows_all_steps_and_states_which_was_clicked(qtbot):
     assert reported.args == [2]  # the last that is there
 
 
-def test_the_table_states_what_was_said_and_what_failed(qtbot):
+def test_the_table_of_steps_lists_problems(qtbot):
     table = StepTable()
     qtbot.addWidget(table)
     steps = [

@@ -73,7 +73,7 @@ def test_the_licence_is_shown_and_cancel_fetches_nothing(row, hub, reported, qtb
     assert reported == []
 
 
-def test_what_the_hub_says_is_shown_as_text(row, hub, qtbot):
+def test_text_from_the_hub_is_shown_as_plain_text(row, hub, qtbot):
     hub.add("lab/odd", GOOD, gated=True, license="<img src='http://elsewhere'>")
     question = asks(row, qtbot, "lab/odd")
     assert "&lt;img" in question.text()

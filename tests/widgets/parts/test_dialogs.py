@@ -40,7 +40,7 @@ def names(viewer):
     return [layer.name for layer in viewer.layers]
 
 
-def test_a_person_chooses_among_series_by_name(viewer, tmp_path):
+def test_the_user_chooses_among_series_by_name(viewer, tmp_path):
     write_series(tmp_path / "a", DATA, SeriesDescription="T1", SeriesNumber=1)
     write_series(tmp_path / "b", DATA[:4], SeriesDescription="T2", SeriesNumber=2)
     seen = []
@@ -70,7 +70,7 @@ def test_closing_the_question_opens_nothing(viewer, tmp_path):
 @pytest.mark.parametrize(
     ("button", "slices"), [("Interpolate missing slices", 6), ("Largest evenly spaced part", 3)]
 )
-def test_a_person_chooses_what_to_do_about_a_gap(viewer, tmp_path, button, slices):
+def test_the_user_chooses_how_to_fill_a_gap(viewer, tmp_path, button, slices):
     write_series(tmp_path, DATA)
     missing_one(tmp_path)
     texts = []
@@ -105,7 +105,7 @@ def choose(number, texts):
     return act
 
 
-def test_a_person_chooses_a_volume_of_a_4d_file(viewer, tmp_path):
+def test_the_user_chooses_a_volume_of_a_4d_file(viewer, tmp_path):
     data, texts = np.random.default_rng(0).normal(size=(6, 7, 5, 3)).astype(np.float32), []
     nibabel.save(nibabel.Nifti1Image(data, np.eye(4)), tmp_path / "bold.nii.gz")
     answer(choose(2, texts))
@@ -118,7 +118,7 @@ def test_a_person_chooses_a_volume_of_a_4d_file(viewer, tmp_path):
     assert len(viewer.layers) == 1
 
 
-def test_a_person_chooses_an_echo_and_what_to_do_about_its_gap(viewer, tmp_path):
+def test_the_user_chooses_an_echo_and_how_to_fill_its_gap(viewer, tmp_path):
     uid, texts = generate_uid(), []
     for echo in (10, 20):
         series = tmp_path / str(echo)

@@ -125,7 +125,7 @@ def test_closing_the_side_by_side_view_frees_it_and_shows_the_prior_over_again(p
     assert paired.comparison.panel is None
 
 
-def test_a_shift_by_hand_moves_the_prior_and_says_so(paired, qtbot):
+def test_a_manual_shift_moves_the_prior_and_is_reported(paired, qtbot):
     before = paired.studies.pairing.affine_mm
     paired.correction.shifts[0].setValue(5)
     paired.correct()

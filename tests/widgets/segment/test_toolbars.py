@@ -59,7 +59,7 @@ def test_the_first_selected_is_the_current_one(objects):
     assert objects.selected() == (2, 1, 3)
 
 
-def test_a_tool_that_cannot_be_used_says_why(qtbot):
+def test_a_tool_that_cannot_be_used_gives_the_reason(qtbot):
     tools = Tools()
     qtbot.addWidget(tools)
     tools.choose(Tool.BOX)
