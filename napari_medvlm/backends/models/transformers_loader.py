@@ -295,8 +295,7 @@ def loaded(
     _require_complete(sorted(loading_info["missing_keys"]), kind, base)
     _require_blocks(model)
     maira2.fit(kind, loaded_processor, model.config)
-    if not hasattr(model, "hf_device_map"):
-        model = model.to(torch_device_)
+    model = model if hasattr(model, "hf_device_map") else model.to(torch_device_)
     model = adapters.merged(model, folder)
     use_shuffle_version(model)
     return Loaded(model.eval(), loaded_processor, model.device, kind)
