@@ -31,9 +31,9 @@ class StepCounts(Sequence[int]):
     @classmethod
     def of_text(cls, text: str) -> StepCounts:
         """The numbers of a text as `str` writes it; `ValueError` if it is no such text."""
-        found = [_RANGE.fullmatch(part) for part in text.split(",")] if text else []
-        ranges = [range(int(m[1]), int(m[2] or m[1]) + 1) for m in found if m]
-        if len(ranges) < len(found) or not all(ranges):
+        matches = [_RANGE.fullmatch(part) for part in text.split(",")] if text else []
+        ranges = [range(int(m[1]), int(m[2] or m[1]) + 1) for m in matches if m]
+        if len(ranges) < len(matches) or not all(ranges):
             raise ValueError(f"These are no numbers of prompts: {text[:40]}")
         return cls._of(_merged(ranges))
 
