@@ -47,6 +47,7 @@ def views() -> None:
     wait_until(lambda: all(panel.isVisible() for panel in dock.panels))
     dock.toolbar.crosshair.setChecked(True)
     go_to(viewer, session.volume.grid.to_world(next(iter(POINTS))))
+    wait_until(lambda: segment.progress.text == "Ready")
     picture(viewer, "views")
     segment.close_dock()
     viewer.close()
