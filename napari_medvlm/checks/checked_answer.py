@@ -207,7 +207,7 @@ def _group(answer: Answer, question: Question) -> str:
         return answer.choice.casefold()
     match question.kind:
         case AnswerKind.CHOICE:
-            return option_in(answer.text, question.options).choice.casefold()
+            return option_in(answer.text, question.options, question.text).choice.casefold()
         case AnswerKind.COUNT:
             return count_in(answer.text).choice
         case _:
