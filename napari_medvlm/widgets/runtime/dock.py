@@ -10,6 +10,7 @@ from napari_medvlm.layers.display.side_marks import mark_sides
 from napari_medvlm.settings.log_file import ensure_log
 from napari_medvlm.widgets.runtime.accessible_names import set_accessible_names
 from napari_medvlm.widgets.runtime.dock_input import DockInput
+from napari_medvlm.widgets.runtime.dock_tab import DockTab
 
 NAMING_MS = 200
 """Controls that were added are named so long after the layout changed."""
@@ -20,8 +21,8 @@ LEAST_HEIGHT, LARGEST_WIDTH = 120, 420
 class Dock(QScrollArea):
     """A scrolling dock that frees what it holds when napari takes it out of the window.
 
-    Next to another dock of the plugin it becomes a tab of that dock. Wheel and keys go through
-    `DockInput`; its controls have accessible names, see `set_accessible_names`.
+    Next to another dock of the plugin it becomes a tab of that dock, see `DockTab`. Wheel and keys
+    go through `DockInput`; its controls have accessible names, see `set_accessible_names`.
 
     Attributes
     ----------
@@ -97,6 +98,7 @@ class Dock(QScrollArea):
         own = self._dock_widget()
         window = None if own is None else own.parent()
         if own is not None and isinstance(window, QMainWindow):
+            DockTab(own)
             _tabify(window, own)
         mark_sides(getattr(self, "viewer", None))
         self.fit_view()

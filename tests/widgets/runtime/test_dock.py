@@ -109,6 +109,34 @@ def test_a_second_dock_opens_as_a_tab_of_the_first(window, dock, qtbot):
     assert window.minimumSizeHint().height() < 500
 
 
+def test_a_dock_in_a_background_tab_comes_to_the_front_where_a_menu_would_close_it(
+    window, dock, qtbot
+):
+    second = window.open(TallDock())
+    qtbot.waitUntil(lambda: second.isVisible() and dock.visibleRegion().isEmpty())
+    frame = dock.parent()
+    for shown in (frame, second, frame):  # as napari's Plugins menu does
+        shown.setVisible(not shown.isVisible())
+        qtbot.waitUntil(lambda shown=shown: not shown.widget().visibleRegion().isEmpty())
+    assert not frame.isHidden()
+    assert not second.isHidden()
+    frame.setVisible(not frame.isVisible())
+    qtbot.waitUntil(lambda: not second.widget().visibleRegion().isEmpty())
+    assert frame.isHidden(), "the dock in front is closed"
+
+
+def test_a_background_tab_that_is_closed_with_all_others_stays_closed(window, dock, qtbot):
+    second = window.open(TallDock())
+    qtbot.waitUntil(lambda: second.isVisible() and dock.visibleRegion().isEmpty())
+    frame = dock.parent()
+    frame.hide()
+    second.hide()
+    window.removeDockWidget(window.open(TallDock()))
+    QApplication.processEvents()
+    assert frame.isHidden()
+    assert second.isHidden()
+
+
 def test_the_wheel_over_a_choice_without_focus_scrolls_the_dock(dock):
     dock.line.setFocus()
     for choice in (dock.combo, dock.spin):
