@@ -57,14 +57,17 @@ class Dock(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """As wide as the content and a scroll bar, but never more than a screen has."""
-        content = self.body.minimumSizeHint()
-        width = content.width() + self.verticalScrollBar().sizeHint().width()
-        return QSize(min(width, LARGEST_WIDTH), min(content.height(), LEAST_HEIGHT))
+        content = self.body.minimumSizeHint() + self._border()
+        return QSize(min(content.width(), LARGEST_WIDTH), min(content.height(), LEAST_HEIGHT))
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """As large as the content."""
-        content = self.body.sizeHint()
-        return content + QSize(self.verticalScrollBar().sizeHint().width(), 0)
+        return self.body.sizeHint() + self._border()
+
+    def _border(self) -> QSize:
+        """Size of the vertical scroll bar and the frame, which napari's style draws."""
+        frame = 2 * self.frameWidth()
+        return QSize(frame + self.verticalScrollBar().sizeHint().width(), frame)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
         """Free everything when the dock is closed: it loses its parent."""

@@ -95,6 +95,16 @@ def test_content_that_is_higher_than_the_screen_scrolls(window, dock):
     assert dock.verticalScrollBar().maximum() > 1500
 
 
+def test_a_dock_at_its_least_width_has_no_horizontal_scroll_bar(window, dock, qtbot):
+    dock.setStyleSheet("QScrollArea { border: 2px solid; }")
+    dock.updateGeometry()
+    window.resize(10, 400)
+    qtbot.waitUntil(lambda: dock.width() == dock.minimumSizeHint().width())
+    assert dock.frameWidth() == 2
+    assert dock.verticalScrollBar().isVisible()
+    assert dock.horizontalScrollBar().maximum() == 0
+
+
 def test_a_long_entry_of_a_list_does_not_widen_the_dock(dock):
     dock.combo.setCurrentIndex(3)
     assert dock.minimumSizeHint().width() < 300
