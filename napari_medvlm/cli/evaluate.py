@@ -106,7 +106,7 @@ def segment(  # noqa: PLR0913  # one for each option
     print_result(
         summary,
         as_json,
-        lambda: run_lines(summary, out, save_masks) if seeds == 1 else seed_lines(summary, out),
+        lambda: (run_lines if seeds == 1 else seed_lines)(summary, out, save_masks),
     )
 
 

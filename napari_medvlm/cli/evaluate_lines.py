@@ -48,17 +48,20 @@ def _hd95(value: float | None) -> str:
     return "" if value is None else f", HD95 {value:.1f} mm"
 
 
-def seed_lines(summary: dict[str, Any], out: Path) -> str:
+def seed_lines(summary: dict[str, Any], out: Path, with_masks: bool = False) -> str:
     """Return the lines printed after runs of several seeds: means, and the paths of the output."""
+    from napari_medvlm.evaluation.segment.mask_files import MASK_FOLDER
+
     lines = [f"{len(summary['seeds'])} seeds, from {summary['seeds'][0]}; after the last prompt:"]
     for name, metrics in (*summary["structures"].items(), ("mean", summary["metrics"])):
         dice = metrics["dice"]
         ends = dice["interval"]
         interval = "" if ends is None else f", 95 % {ends[0]:.3f} to {ends[1]:.3f}"
         lines.append(f"{name}: Dice {dice['mean']:.3f}, SD over seeds {dice['sd']:.3f}{interval}")
-    reports = [out / f"seed-{seed}" / "report.html" for seed in summary["seeds"]]
+    names = [*([MASK_FOLDER] if with_masks else []), "report.html"]
+    runs = [out / f"seed-{seed}" / name for seed in summary["seeds"] for name in names]
     tables = [out / f"seeds.{ending}" for ending in ("json", "csv", "tex")]
-    return "\n".join([*lines, *map(str, (*reports, *tables))])
+    return "\n".join([*lines, *map(str, (*runs, *tables))])
 
 
 def _curve(dice: list[float]) -> str:
