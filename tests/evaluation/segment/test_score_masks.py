@@ -51,7 +51,8 @@ def test_dice_and_the_hausdorff_distance_are_those_of_other_programs(scored):
 def test_the_report_has_pictures_and_no_prompts(scored):
     root, _, _, summary = scored
     page = Page((root / "out" / "report.html").read_text("utf-8"))
-    assert "2 cases, masks of another program" in page.text
+    assert "2 cases, masks from files." in page.text
+    assert "Commands are" not in page.text
     assert len(page.pictures) == 4
     assert "evaluate open" not in page.text
     assert not re.search("interaction|clicks|NoC|jitter|AUC|MiB", page.text)
