@@ -199,8 +199,8 @@ class Answerer:
         own, other = comparisons.union_of(inner), comparisons.union_of(outer)
         share = float((own & other).sum() / own.sum())
         part = number_format.share(share) if share else "None"
-        names = [", ".join(s.name for s in group) for group in (inner, outer)]
-        text = f"{part} of the {names[0]} lies in the {names[1]}."
+        names = [definite(", ".join(s.name for s in group)) for group in (inner, outer)]
+        text = f"{part} of {names[0]} lies in {names[1]}."
         if asked.is_closed:
             answer = "Yes" if share == 1 else "Partly" if share else "No"
             text = f"{answer}: {text[0].lower()}{text[1:]}"
