@@ -26,6 +26,7 @@ ROOT = DOCS.parent
 PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
 NAMES = ("napari-medvlm session", "napari-medvlm PACS")
 """Values of a format and a name, no commands."""
+PROGRAM = typer.main.get_command(app)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
@@ -47,18 +48,16 @@ def test_links_of_a_page_lead_to_files(page):
 
 
 def commands_of(text):
-    """The lines of a page that start the program, in blocks and in running text."""
-    for block in re.findall(r"```(?:sh|console)\n(.*?)```", text, re.DOTALL):
-        yield from re.findall(r"^ *(napari-medvlm .*)$", block.replace("\\\n", " "), re.MULTILINE)
+    """The commands in the running text of a page; `test_docs_commands` parses those in blocks."""
     inline = (" ".join(code.split()) for code in re.findall(r"`(napari-medvlm [^`]+)`", text))
     yield from (code for code in inline if code not in NAMES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_of_a_page_exist_with_their_options(page):
+def test_commands_in_the_text_of_a_page_exist_with_their_options(page):
     for line in commands_of(page.read_text("utf-8")):
         words = shlex.split(line, comments=True)[1:]
-        command = typer.main.get_command(app)
+        command = PROGRAM
         while words and words[0] in getattr(command, "commands", {}):
             command = command.commands[words.pop(0)]
         group = hasattr(command, "commands")
@@ -80,7 +79,7 @@ def test_python_of_a_page_can_be_parsed_and_uses_public_names_that_exist(page):
 def test_the_page_of_the_command_line_lists_every_command():
     page = (DOCS / "command-line.md").read_text("utf-8")
     listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
-    assert set(listed) == set(typer.main.get_command(app).commands)
+    assert set(listed) == set(PROGRAM.commands)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

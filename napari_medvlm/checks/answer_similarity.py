@@ -43,8 +43,8 @@ class CheckedAnswer:
 
     @property
     def short(self) -> str:
-        """The answer in at most 80 characters."""
-        words = self.group or " ".join(self.text.split()) or "nothing"
+        """The answer in at most 80 characters, without its last full stop."""
+        words = self.group or " ".join(self.text.split()).removesuffix(".") or "nothing"
         return words if len(words) <= 80 else words[:79] + "…"
 
 

@@ -13,6 +13,13 @@ from napari_medvlm.data.check_result import CheckResult, Outcome
 Ask = Callable[[Sent], CheckedAnswer]
 """Sends a request and returns its answer."""
 
+COMPUTED = "The answer is computed from segmented objects or the header, without a model."
+
+
+def cost_of(check: Check, subject: Subject) -> int:
+    """Maximum number of requests of a check; 0 if it does not apply."""
+    return check.cost(subject) if check.is_for(subject) else 0
+
 
 class Check(ABC):
     """A check of the reliability of an answer or region.
@@ -23,10 +30,13 @@ class Check(ABC):
         Short name, shown and recorded.
     description
         A sentence on what it does.
+    needs_model
+        Whether it is of answers of a model only: of a computed answer it would state nothing.
     """
 
     name: str
     description: str
+    needs_model: bool = False
 
     @abstractmethod
     def cost(self, subject: Subject) -> int:
@@ -43,6 +53,10 @@ class Check(ABC):
         MedVLMError
             If a backend fails.
         """
+
+    def is_for(self, subject: Subject) -> bool:
+        """Whether the answer or region is of the kind that it checks."""
+        return not (self.needs_model and subject.is_computed)
 
     def passed(self, sentence: str, **details: Any) -> CheckResult:
         """The result of a check that found no problem."""

@@ -32,6 +32,7 @@ class ChangedViews(Check):
 
     name = "changed views"
     description = "Repeats the question with mirrored and with cropped pictures."
+    needs_model = True
 
     def cost(self, subject: Subject) -> int:
         """One for each changed view."""

@@ -36,6 +36,8 @@ def stated(answer: Answer, question: Question) -> float | None:
 
 NO_ANSWER = "no answer"
 OPPOSITE = {"yes": "no", "no": "yes"}
+COMPUTED_SOURCES = frozenset({"measured", "header"})
+"""Sources of claims that are computed, see `Claim`."""
 OUTSIDE = "A place of the answer lies outside the image."
 NOT_SENT = "A place is on a slice that was not sent."
 
@@ -62,6 +64,12 @@ class AnswerSubject(Subject):
     def question(self) -> Question:
         """What was asked."""
         return self.request.question
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether all its sentences are measurements or facts of the header."""
+        sources = {claim.source for claim in self.answer.claims}
+        return bool(sources) and sources <= COMPUTED_SOURCES
 
     @property
     def asked(self) -> str:
@@ -207,7 +215,7 @@ def _group(answer: Answer, question: Question) -> str:
         return answer.choice.casefold()
     match question.kind:
         case AnswerKind.CHOICE:
-            return option_in(answer.text, question.options).choice.casefold()
+            return option_in(answer.text, question.options, question.text).choice.casefold()
         case AnswerKind.COUNT:
             return count_in(answer.text).choice
         case _:

@@ -26,6 +26,7 @@ class NegationCheck(Check):
 
     name = "negation twin"
     description = "Asks the opposite, and asks for something that this modality cannot show."
+    needs_model = True
 
     def cost(self, subject: Subject) -> int:
         """One for each paired question."""
@@ -63,6 +64,7 @@ class Resampling(Check):
 
     name = "resampling"
     description = "Repeats the question, unchanged and paraphrased."
+    needs_model = True
 
     def __init__(self, count: int = 4) -> None:
         self.count = count
@@ -107,6 +109,7 @@ class BlankedEvidence(Check):
 
     name = "blanked evidence"
     description = "Hides the region of the answer, then a random region of equal size."
+    needs_model = True
 
     def cost(self, subject: Subject) -> int:
         """One for its own region, and one for a random one if there is room."""
@@ -150,6 +153,7 @@ class BlankImage(Check):
 
     name = "blank image"
     description = "Asks the same question about a grey image."
+    needs_model = True
 
     def cost(self, subject: Subject) -> int:
         """One, unless the answer is correct for an empty image too."""
@@ -182,6 +186,7 @@ class ImageSwap(Check):
 
     name = "image swap"
     description = "Asks the same question about another image, or about distant slices."
+    needs_model = True
 
     def __init__(self, other: Volume | None = None) -> None:
         self.other = other

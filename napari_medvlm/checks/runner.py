@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from napari_medvlm.checks.answer_similarity import CheckedAnswer
-from napari_medvlm.checks.base import Check
+from napari_medvlm.checks.base import COMPUTED, Check
 from napari_medvlm.checks.checked_answer import AnswerSubject
 from napari_medvlm.checks.region_subject import RegionSubject
 from napari_medvlm.checks.region_subject import checked_answer as checked_grounding
@@ -53,7 +53,8 @@ def run_check(check: Check, subject: Subject, sender: RequestSender) -> CheckRes
         return subject.read(sender.send(request))
 
     try:
-        result = check.run(subject, ask)
+        is_for = check.is_for(subject)
+        result = check.run(subject, ask) if is_for else check.not_applicable(COMPUTED)
     except Cancelled:
         raise
     except MedVLMError as error:

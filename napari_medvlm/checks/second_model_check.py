@@ -35,6 +35,7 @@ class SecondModelCheck(Check):
 
     name = "independent witness"
     description = "Compares the region with a segmented object or the result of a second model."
+    needs_model = True
 
     def __init__(self, second_model: SecondModel | None = None) -> None:
         self.second_model = second_model

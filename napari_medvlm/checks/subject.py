@@ -76,6 +76,11 @@ class Subject(ABC):
         return elsewhere(self.boxes, self.volume.grid, self.asked) if self.boxes else ()
 
     @property
+    def is_computed(self) -> bool:
+        """Whether it was computed without a model, and the image only measured."""
+        return False
+
+    @property
     @abstractmethod
     def asked(self) -> str:
         """The question or phrase."""

@@ -103,7 +103,8 @@ def segment(  # noqa: PLR0913  # one for each option
             return evaluate(data, plan, folder, case_workers(workers, ray), progress, **extra)
 
         summary = run_plan(plan, out) if seeds == 1 else run_seeds(run_plan, plan, seeds, out)
-    print_result(summary, as_json, lambda: (run_lines if seeds == 1 else seed_lines)(summary, out))
+    lines = run_lines if seeds == 1 else seed_lines
+    print_result(summary, as_json, lambda: lines(summary, out, save_masks))
 
 
 def compare(

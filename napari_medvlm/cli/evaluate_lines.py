@@ -10,8 +10,9 @@ from napari_medvlm.cli.evaluate_text import MAX_LISTED, without_result
 from napari_medvlm.data.text import quantity
 
 
-def run_lines(summary: dict[str, Any], out: Path) -> str:
-    """Return the lines printed after a run."""
+def run_lines(summary: dict[str, Any], out: Path, with_masks: bool = False) -> str:
+    """Return the lines printed after a run: means, cases left out, and the paths of its output."""
+    from napari_medvlm.evaluation.segment.mask_files import MASK_FOLDER
     from napari_medvlm.evaluation.segment.summary import sure_words
 
     lines = [
@@ -19,23 +20,48 @@ def run_lines(summary: dict[str, Any], out: Path) -> str:
         f"{quantity(f['cases'], 'case')}"
         for name, f in (*summary["structures"].items(), ("mean", summary["mean"]))
     ]
+    masks = [str(out / MASK_FOLDER)] if with_masks else []
+    return "\n".join([*lines, *_left_out(summary), *masks, str(out / "report.html")])
+
+
+def _left_out(summary: dict[str, Any]) -> list[str]:
+    """Return a line on structures that are not in the labels, and those of `without_result`."""
     absent = summary["absent"]
-    if absent:
-        more = f"; and {len(absent) - MAX_LISTED} more" if len(absent) > MAX_LISTED else ""
-        lines.append(f"Not in the labels: {'; '.join(absent[:MAX_LISTED])}{more}")
-    lines += without_result(summary)
-    return "\n".join([*lines, str(out / "report.html")])
+    more = f"; and {len(absent) - MAX_LISTED} more" if len(absent) > MAX_LISTED else ""
+    lines = [f"Not in the labels: {'; '.join(absent[:MAX_LISTED])}{more}"] if absent else []
+    return [*lines, *without_result(summary)]
 
 
-def seed_lines(summary: dict[str, Any], out: Path) -> str:
-    """Return the lines printed after runs of several seeds."""
+def mask_lines(summary: dict[str, Any], out: Path) -> str:
+    """Return the lines printed after masks of another program are scored."""
+    from napari_medvlm.evaluation.segment.summary import sure_words
+
+    lines = [
+        f"{name}: Dice {f['dice'][-1]:.3f}{sure_words(f)}, NSD {f['nsd'][-1]:.3f}"
+        f"{_hd95(f['hd95_mm'][-1])}; {quantity(f['cases'], 'case')}"
+        for name, f in (*summary["structures"].items(), ("mean", summary["mean"]))
+    ]
+    return "\n".join([*lines, *_left_out(summary), str(out / "report.html")])
+
+
+def _hd95(value: float | None) -> str:
+    return "" if value is None else f", HD95 {value:.1f} mm"
+
+
+def seed_lines(summary: dict[str, Any], out: Path, with_masks: bool = False) -> str:
+    """Return the lines printed after runs of several seeds: means, and the paths of the output."""
+    from napari_medvlm.evaluation.segment.mask_files import MASK_FOLDER
+
     lines = [f"{len(summary['seeds'])} seeds, from {summary['seeds'][0]}; after the last prompt:"]
     for name, metrics in (*summary["structures"].items(), ("mean", summary["metrics"])):
         dice = metrics["dice"]
         ends = dice["interval"]
         interval = "" if ends is None else f", 95 % {ends[0]:.3f} to {ends[1]:.3f}"
         lines.append(f"{name}: Dice {dice['mean']:.3f}, SD over seeds {dice['sd']:.3f}{interval}")
-    return "\n".join([*lines, str(out / "seeds.json")])
+    names = [*([MASK_FOLDER] if with_masks else []), "report.html"]
+    runs = [out / f"seed-{seed}" / name for seed in summary["seeds"] for name in names]
+    tables = [out / f"seeds.{ending}" for ending in ("json", "csv", "tex")]
+    return "\n".join([*lines, *map(str, (*runs, *tables))])
 
 
 def _curve(dice: list[float]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_medvlm.cli.evaluate_lines import run_lines
+from napari_medvlm.cli.evaluate_lines import mask_lines
 from napari_medvlm.cli.options import AsJson
 from napari_medvlm.cli.output import print_result, progress_bar
 
@@ -53,4 +53,4 @@ def masks(  # noqa: PLR0913  # one for each option
         folders = MaskFolders(predicted, labels, images, table, (mask_pattern, label_pattern))
         plan = plan_of(structure, tolerance_mm)
         summary = score_masks(folders, plan, out, progress, columns_in(case_table))
-    print_result(summary, as_json, lambda: run_lines(summary, out))
+    print_result(summary, as_json, lambda: mask_lines(summary, out))

@@ -66,11 +66,16 @@ def replay(  # noqa: PLR0913  # one for each option
         if out is not None:
             _write_replayed(out, replayed, volume)
         print_result(
-            {"identical": identical, "objects": objects},
+            {
+                "identical": identical,
+                "objects": objects,
+                "out": None if out is None else str(out),
+            },
             as_json,
             lambda: "\n".join(
                 [
                     *(_line(item) for item in objects),
+                    *([] if out is None else [str(out)]),
                     "Identical." if identical else "Not identical.",
                 ]
             ),

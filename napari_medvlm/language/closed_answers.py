@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from napari_medvlm.language.compared_options import comparisons
 from napari_medvlm.language.counted_things import NUMBERS
 from napari_medvlm.language.negation import denied
 from napari_medvlm.language.stated_answer import after_answer_is, stated, without_confidence
@@ -114,11 +115,12 @@ class Chosen(NamedTuple):
     note: str = ""
 
 
-def option_in(text: str, options: Sequence[str]) -> Chosen:
+def option_in(text: str, options: Sequence[str], question: str = "") -> Chosen:
     r"""The option that a text chooses, by its letter or in its own words.
 
     In this order: a LaTeX box or JSON value, "the answer is B", "option B", a letter at the
-    beginning, a last line that is a letter, words of an option.
+    beginning, a last line that is a letter, words of an option. A sentence that compares options
+    ("the left is larger than the right") chooses one if the question is about that comparison.
     """
     plain = _MARKUP.sub("", stated(text))
     letters, rest = _letters(plain)
@@ -126,7 +128,11 @@ def option_in(text: str, options: Sequence[str]) -> Chosen:
         return Chosen("", "The answer names more than one option.")
     if letters:
         return _agreed(ord(letters.pop()) - ord("A"), rest, options)
-    named = _named(plain, options)
+    compared = list(comparisons(plain[:_READ], options, question))
+    named = _named(plain, options, [(c.start, c.stop) for c in compared])
+    if not named and any(c.option is None for c in compared):
+        return Chosen("", "The answer compares options and states none of them.")
+    named |= {c.option for c in compared if c.option is not None}
     if len(named) == 1:
         return Chosen(options[named.pop()])
     what = "more than one option" if named else "none of the options"
@@ -231,8 +237,11 @@ def _agreed(index: int, rest: str, options: Sequence[str]) -> Chosen:
     return Chosen(options[index])
 
 
-def _named(text: str, options: Sequence[str]) -> set[int]:
-    """Options that a text names and does not deny; one within another's words does not count."""
+def _named(text: str, options: Sequence[str], apart: Sequence[tuple[int, int]] = ()) -> set[int]:
+    """Options that a text names and does not deny; one within another's words does not count.
+
+    Neither does one in a stretch of ``apart``.
+    """
     spans: list[tuple[int, int, int]] = []
     for number, option in enumerate(options):
         if not option.strip():
@@ -245,6 +254,7 @@ def _named(text: str, options: Sequence[str]) -> set[int]:
         for start, stop, number in spans
         if not any(a <= start and stop <= b and b - a > stop - start for a, b, _ in spans)
         and not any(reach.start <= start < reach.stop for reach in absent)
+        and not any(a <= start < b for a, b in apart)
     }
 
 

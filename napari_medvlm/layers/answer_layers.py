@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 STORY_WIDTH, STORY_LINES = 48, 4
 """Letters a line, and lines, of the question and of the answer in the picture."""
+LEAST_WIDTH, CHARACTER_PX = 16, 10
+"""Letters a line in a narrow canvas, and the width of a letter in pixels."""
 LONGEST_NAME = 12
 """Letters of an image's name in a callout."""
 NUDGE = 1e-3
@@ -122,6 +124,7 @@ class AnswerLayers:
         self._shown: Mapping[int, AnswerRegion] = {}
         self._chosen: int | None = None
         self._visible = True
+        self._turn: Turn | None = None
         self._story = ""
         self._regions = RegionLayers(viewer, volume, "Answer", self._on_region, "found answer")
         self._prior = PriorRegions(
@@ -131,6 +134,7 @@ class AnswerLayers:
         self._evidence = EvidenceLayer(viewer, volume)
         self._explained: Evidence | None = None
         viewer.canvas.overlays.text.events.text.connect(self._on_text)
+        viewer.canvas.events.size.connect(self._on_resized)
 
     @property
     def chosen(self) -> int | None:
@@ -167,7 +171,8 @@ class AnswerLayers:
             layers.show([s for s in shown if bool(s.region.image_name) is is_other])
         self._steps.show([] if turn is None else step_regions(turn.steps, backend))
         self._explained = None if turn is None else turn.evidence
-        self._story = "" if turn is None else caption(turn)
+        self._turn = turn
+        self._story = self._caption()
         self._show_or_hide()
 
     def choose(self, claim: int | None, *, go: bool = True) -> None:
@@ -187,6 +192,7 @@ class AnswerLayers:
     def close(self) -> None:
         """Take everything away."""
         self.viewer.canvas.overlays.text.events.text.disconnect(self._on_text)
+        self.viewer.canvas.events.size.disconnect(self._on_resized)
         self._story = ""
         self._show_story()
         self._evidence.close()
@@ -213,6 +219,17 @@ class AnswerLayers:
         """Others write where the planes are: the answer is put above it."""
         if self._story and self._visible and self._story not in self._overlay.text:
             self._show_story()
+
+    def _on_resized(self, _: Any) -> None:
+        """Break the lines of the answer where the canvas is too narrow for them."""
+        story = self._caption()
+        if story != self._story:
+            self._story = story
+            self._show_story()
+
+    def _caption(self) -> str:
+        width = int(self.viewer.canvas.size[1]) // CHARACTER_PX
+        return "" if self._turn is None else caption(self._turn, width)
 
     def _show_story(self) -> None:
         self._overlay.text = "\n".join(
@@ -257,12 +274,12 @@ def show_slice_plane(viewer: Viewer, volume: Volume, cut: SliceRef) -> None:
         show_plane(viewer, tuple(Plane)[across])
 
 
-def caption(turn: Turn) -> str:
-    """The question and the short answer, in lines that fit into the picture."""
+def caption(turn: Turn, width: int = STORY_WIDTH) -> str:
+    """The question and the short answer, in lines of ``width`` letters at most."""
     answer = turn.answer
     if answer is None:
         return ""
-    return "\n".join([_cut(f"Q: {turn.question}"), _cut(f"A: {short(answer)}")])
+    return "\n".join([_cut(f"Q: {turn.question}", width), _cut(f"A: {short(answer)}", width)])
 
 
 def short(answer: Answer) -> str:
@@ -274,10 +291,11 @@ def short(answer: Answer) -> str:
     return answer.claims[0].text if answer.claims else answer.text
 
 
-def _cut(text: str) -> str:
-    lines = textwrap.wrap(" ".join(text.split()), STORY_WIDTH)
+def _cut(text: str, width: int) -> str:
+    width = min(max(width, LEAST_WIDTH), STORY_WIDTH)
+    lines = textwrap.wrap(" ".join(text.split()), width)
     if len(lines) > STORY_LINES:
-        lines = [*lines[: STORY_LINES - 1], lines[STORY_LINES - 1][: STORY_WIDTH - 1] + "…"]
+        lines = [*lines[: STORY_LINES - 1], lines[STORY_LINES - 1][: width - 1] + "…"]
     return "\n".join(lines)
 
 

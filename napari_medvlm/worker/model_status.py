@@ -16,11 +16,11 @@ from napari_medvlm.settings import verified_models
 from napari_medvlm.worker.environments import obstacle
 
 DOES = {
-    Task.SEGMENT: "segments",
-    Task.GROUND: "locates phrases",
-    Task.LABEL: "classifies",
-    Task.ANSWER: "answers",
-    Task.EXPLAIN: "explains answers",
+    Task.SEGMENT: "segmentation",
+    Task.GROUND: "phrase grounding",
+    Task.LABEL: "classification",
+    Task.ANSWER: "question answering",
+    Task.EXPLAIN: "evidence maps",
 }
 
 
@@ -71,7 +71,7 @@ class ModelStatus:
 
     @property
     def does(self) -> str:
-        """What its backend can do, in words."""
+        """Tasks of its backend, in words."""
         return ", ".join(DOES[task] for task in Task if task in self.tasks)
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_medvlm.checks.answer_similarity import CheckedAnswer
+from napari_medvlm.checks.base import cost_of
 from napari_medvlm.checks.calibration import fit
 from napari_medvlm.checks.check_list import all_checks
 from napari_medvlm.checks.checked_answer import AnswerSubject
@@ -165,6 +166,21 @@ def test_another_place_has_the_same_size_and_is_always_the_same():
     assert elsewhere(boxes, volume.grid, "a question") == (other,)
     whole = (Box.at_index(volume, (0, 0, 0), (1, 24, 24)),)
     assert elsewhere(whole, volume.grid, "a question") == ()
+
+
+@pytest.mark.parametrize(("source", "is_checked"), [("measured", False), ("qwen", True)])
+def test_an_answer_that_is_computed_is_not_asked_again(source, is_checked, answerers):
+    text = "Object 1 has a volume of 9.01 mL."
+    box = Box.at_index(spotted(250), (0, 3, 4), (1, 9, 10))
+    claims = (Claim(text, (Region("Object 1", box),), source),)
+    subject = subject_of(Answer(text, claims), kind=AnswerKind.OPEN)
+    asking = [check for check in all_checks() if cost_of(check, subject)]
+    assert bool(asking) == is_checked
+    runner = InlineRunner()
+    results = run_checks(all_checks(), subject, runner)
+    flagged = {result.check for result in results if result.verdict is Outcome.FLAGGED}
+    assert bool(flagged) == is_checked
+    assert all("mL.." not in result.sentence for result in results)
 
 
 def reported(volume):

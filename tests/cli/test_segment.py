@@ -107,6 +107,7 @@ def test_replay_writes_the_masks_that_it_computes(scan, tmp_path):
     assert run(app, ["segment", str(scan[0]), *options]).exit_code == 0
     done = run(app, ["replay", str(session), "--out", str(tmp_path / "again.nii.gz")])
     assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[-2:] == [str(tmp_path / "again.nii.gz"), "Identical."]
     first, again = (nmv.read_volume(path).data for path in (mask, tmp_path / "again.nii.gz"))
     assert first.any()
     assert (first == again).all()

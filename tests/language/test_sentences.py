@@ -140,6 +140,43 @@ def test_an_option_within_another_does_not_count() -> None:
     assert option_in("No effusion.", ("effusion", "no effusion")).choice == "no effusion"
 
 
+LARGER = "Which lateral ventricle is larger?"
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "choice"),
+    [
+        ("The left lateral ventricle is larger than the right.", LARGER, "left"),
+        ("The right lateral ventricle is smaller than the left.", LARGER, "left"),
+        ("The right is smaller than the left.", "Which one is the smallest?", "right"),
+        ("Compared with the right lateral ventricle, the left is bigger.", LARGER, "left"),
+        (
+            "The left ventricle (12.5 mL) exceeds the right lateral ventricle (9 mL).",
+            LARGER,
+            "left",
+        ),
+        ("Left. It is larger than the right.", LARGER, "left"),
+        ("It is in the left, larger than 3 mm and than before.", "Which side?", "left"),
+        ("It is the left rather than the right.", LARGER, "left"),
+        ("The right lateral ventricle is brighter than the left.", LARGER, ""),
+        ("The right lateral ventricle is not larger than the left.", LARGER, ""),
+        ("The right lateral ventricle is longer than the left but smaller.", LARGER, ""),
+        ("The right lateral ventricle is larger than the left.", "What do you see?", ""),
+    ],
+)
+@pytest.mark.parametrize("ending", ["", " lateral ventricle"])
+def test_of_options_that_are_compared_the_asserted_option_is_read_or_none(
+    text: str, question: str, choice: str, ending: str
+) -> None:
+    options = ("left" + ending, "right" + ending)
+    chosen, note = option_in(text, options, question)
+    if ending and "ventricle" not in text:
+        assert chosen in ("", choice + ending)
+    else:
+        assert chosen == (choice and choice + ending)
+    assert bool(note) != bool(chosen)
+
+
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_yes_and_no_in_every_language_of_the_table(answer: str) -> None:
     for words in (YES if answer == "yes" else NO).values():

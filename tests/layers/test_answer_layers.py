@@ -143,6 +143,9 @@ def test_the_story_stands_above_where_the_planes_are(viewer, layers):
     viewer.dims.point = (0, 0, 0)
     name_axes(viewer)
     assert viewer.canvas.overlays.text.text.startswith("Q: What is round?")
+    viewer.canvas.size = (480, 160)
+    lines = viewer.canvas.overlays.text.text.splitlines()
+    assert lines[:2] == ["Q: What is", "round?"], "a narrow canvas"
     layers.visible = False
     assert viewer.canvas.overlays.text.text.startswith("Axial")
     assert not layer(viewer, "found answer boxes").visible

@@ -71,7 +71,7 @@ def test_a_model_in_memory_is_reported_as_loaded(weights):
         assert row.state == "loaded"
     (row,) = [r for r in model_status.offered([("detector", "ours")]) if r.model.name == "ours"]
     assert row.state == "added"
-    assert row.does == "locates phrases, answers, explains answers"
+    assert row.does == "phrase grounding, question answering, evidence maps"
     assert row.here
     assert row.obstacle is None
 

@@ -142,7 +142,7 @@ def _of_kind(answer: Answer, question: Question, shown: str, text: str) -> Answe
         The text without boxes in the grammar of the model, and with them.
     """
     if question.kind is AnswerKind.CHOICE:
-        chosen = option_in(shown, question.options)
+        chosen = option_in(shown, question.options, question.text)
         return _chosen(answer, chosen, chosen.choice)
     if question.kind is AnswerKind.YES_NO:
         chosen = yes_or_no(shown)

@@ -106,7 +106,7 @@ def _choice(item: Item, answer: Answer, text_answer: str) -> str:
     if not item.options:
         return ""
     if item.kind is AnswerKind.CHOICE:
-        return answer.choice or option_in(text_answer, item.options).choice
+        return answer.choice or option_in(text_answer, item.options, item.question).choice
     known = {chr(65 + index) for index in range(len(item.options))}
     return "".join(sorted(set(_LETTERS.findall(stated_part(text_answer) or text_answer)) & known))
 

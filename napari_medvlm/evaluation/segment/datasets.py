@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_medvlm.data.errors import InvalidReference
 from napari_medvlm.evaluation.references.label_objects import object_file
 from napari_medvlm.evaluation.runs.cases import Cases, SkippedCase
+from napari_medvlm.evaluation.runs.run_folder import safe
 from napari_medvlm.evaluation.segment.cases import Case, Layout, named
 from napari_medvlm.evaluation.segment.nnunet_datasets import ENDINGS, msd, nnunet, with_files
 from napari_medvlm.io.dicom.folder import holds_dicom
@@ -25,12 +26,19 @@ SAME_FILE_REMEDY = (
 
 
 @dataclass(frozen=True)
-class PairWords:
-    """How errors name the first files of pairs, and the remedies of a command."""
+class PairKind:
+    """What is paired with labels: its name in errors, and the remedies of a command.
+
+    Attributes
+    ----------
+    is_folder
+        Whether a folder is that of a case; its name is the case's, or `safe` of it.
+    """
 
     first: str = "image"
     no_case: str = PAIRS_REMEDY
     same_file: str = SAME_FILE_REMEDY
+    is_folder: Callable[[Path], bool] = holds_dicom
 
 
 def find_cases(  # keyword arguments, each independent
@@ -41,7 +49,7 @@ def find_cases(  # keyword arguments, each independent
     channel: int | None = None,
     patterns: tuple[str, str] = ("{case}", "{case}"),
     names: Mapping[int, str] | None = None,
-    words: PairWords = PairWords(),
+    pair: PairKind = PairKind(),
 ) -> Cases[Case]:
     """The cases of a data set, in order of name.
 
@@ -61,8 +69,8 @@ def find_cases(  # keyword arguments, each independent
         pattern without an ending takes any known one.
     names
         Names of the label values, for layouts that have none of their own.
-    words
-        How errors name the files of pairs.
+    pair
+        What is paired with the labels.
 
     Raises
     ------
@@ -78,12 +86,12 @@ def find_cases(  # keyword arguments, each independent
     elif layout is Layout.CVPR25:
         dataset = _npz(images, labels, names or {})
     else:
-        dataset = _pairs(images, labels or images, patterns, channel, names or {}, words)
+        dataset = _pairs(images, labels or images, patterns, channel, names or {}, pair)
     if not dataset.cases:
         reasons = " ".join(dict.fromkeys(skipped.reason for skipped in dataset.skipped[:3]))
         raise InvalidReference(
             f"There is no case in {images} ({layout}). {reasons}".strip(),
-            words.no_case,
+            pair.no_case,
         )
     order = sorted(dataset.cases, key=lambda case: case.name)
     return Cases(tuple(order), dataset.skipped)
@@ -95,15 +103,20 @@ def _pairs(
     patterns: tuple[str, str],
     channel: int | None,
     names: Mapping[int, str],
-    words: PairWords,
+    pair: PairKind,
 ) -> Cases[Case]:
-    of_image, matching = (_matching(f, p) for f, p in zip((images, labels), patterns, strict=True))
-    of_image = {name: path for name, path in of_image.items() if path not in (images, labels)}
+    matching = _matching(labels, patterns[1], holds_dicom)
+    full_name = {safe(name): name for name in matching}
+    of_image = {
+        full_name.get(name, name) if path.is_dir() else name: path
+        for name, path in _matching(images, patterns[0], pair.is_folder).items()
+        if path not in (images, labels)
+    }
     of_label, skipped = _label_files(matching)
     same = [path for name, path in of_image.items() if of_label.get(name) == path]
     if same:
         raise InvalidReference(
-            f"{same[0].name} would be both {words.first} and labels.", words.same_file
+            f"{same[0].name} would be both {pair.first} and labels.", pair.same_file
         )
     skipped += [
         SkippedCase(name, f"There is no label image for {path.name}.")
@@ -111,7 +124,7 @@ def _pairs(
         if name not in matching
     ]
     skipped += [
-        SkippedCase(name, f"There is no {words.first} for the labels {path.name}.")
+        SkippedCase(name, f"There is no {pair.first} for the labels {path.name}.")
         for name, path in of_label.items()
         if name not in of_image
     ]
@@ -137,8 +150,8 @@ def _label_files(matching: Mapping[str, Path]) -> tuple[dict[str, Path], list[Sk
     return files, skipped
 
 
-def _matching(folder: Path, pattern: str) -> dict[str, Path]:
-    """The files of a pattern, and folders of DICOM files, by the name of their case."""
+def _matching(folder: Path, pattern: str, is_folder: Callable[[Path], bool]) -> dict[str, Path]:
+    """The files and folders of a pattern, by the name of their case."""
     if pattern.count("{case}") != 1:
         raise InvalidReference(
             f"The pattern {pattern!r} does not say once where the case's name is.",
@@ -158,7 +171,7 @@ def _matching(folder: Path, pattern: str) -> dict[str, Path]:
     for path, match in matches:
         if match is None or path.name.startswith("."):
             continue
-        if not path.is_file() and not holds_dicom(path):
+        if not path.is_file() and not is_folder(path):
             continue
         name = match["case"]
         if name in files:

@@ -70,6 +70,11 @@ class Attempt(_Value):
         """After each interaction."""
         return [step.dice for step in self.steps]
 
+    @property
+    def has_prompts(self) -> bool:
+        """Whether it was segmented with prompts; else its mask is of another program."""
+        return bool(self.steps[0].prompt)
+
 
 class Outcome(CaseResult):
     """What came of a case.

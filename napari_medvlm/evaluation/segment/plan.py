@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import Field
 
 from napari_medvlm.backends import registry
@@ -20,6 +23,10 @@ PROMPTS = {
 }
 MASKS = "masks"
 """The backend's name in runs of masks that another program made."""
+PROMPT_SETTINGS = (
+    "model", "device", "interactions", "first_prompt", "next_prompt", "jitter_mm", "seed",
+)  # fmt: skip
+"""Settings that a run of masks does not have."""
 LIBRARIES = ("numpy", "scipy", "scikit-image", "SimpleITK")
 
 
@@ -49,6 +56,12 @@ class Plan(EvaluationPlan):
     seed: int = Field(CHALLENGE_SEED, ge=0)
     tolerance_mm: float = Field(2.0, ge=0)
     structures: tuple[str, ...] = ()
+
+
+def stated_settings(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in a ``run.json``; of runs of masks without those of models and prompts."""
+    without = PROMPT_SETTINGS if plan.get("backend") == MASKS else ()
+    return {name: value for name, value in plan.items() if name not in without}
 
 
 def require_able(plan: Plan) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 
 from napari_medvlm.data.errors import MedVLMError
 from napari_medvlm.evaluation.plots.curves import PANELS, Curve, curve_of, draw_curves
-from napari_medvlm.evaluation.plots.figure_files import svg, write_figure
+from napari_medvlm.evaluation.plots.figure_files import svg, write_figure, write_svg
+from napari_medvlm.evaluation.plots.group_means import Group, draw_group_means, figure_size
 from napari_medvlm.evaluation.runs.report import open_command, write_page
 from napari_medvlm.evaluation.runs.run_folder import session_path
 from napari_medvlm.evaluation.segment.case_reader import load
 from napari_medvlm.evaluation.segment.cases import Case
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome
+from napari_medvlm.evaluation.segment.plan import stated_settings
 
 WORST = 6
 """How many cases are shown as pictures."""
@@ -52,21 +54,35 @@ def write_report(
     settings: Mapping[str, Any],
     scored: Sequence[tuple[Case, Outcome]],
 ) -> Path:
-    """Write ``report.html``, and its curves as ``curves.svg`` and ``curves.pdf``; its path."""
+    """Write ``report.html``, and its curves as ``curves.svg`` and ``curves.pdf``; its path.
+
+    Runs of masks have ``dice.svg`` and ``dice.pdf``, the Dice by structure, instead.
+    """
     rows = [_report_row(out, case.name, a) for case, outcome in scored for a in outcome.attempts]
     rows.sort(key=lambda row: row.attempt.steps[-1].dice)
     by_name = {case.name: case for case, _ in scored}
     content = {
         "summary": summary,
-        "settings": settings,
+        "settings": {**settings, "plan": stated_settings(settings.get("plan") or {})},
         "worst": [_with_image(row, by_name[row.case]) for row in rows[:WORST]],
         "rows": rows,
     }
-    if rows:
+    if rows and rows[0].attempt.has_prompts:
         draw = partial(draw_curves, panels=_panels([outcome for _, outcome in scored]))
         content["curves"] = svg(draw)
         write_figure(out, "curves", draw)
+    elif rows:
+        groups = [_group(name, f, rows) for name, f in summary["structures"].items()]
+        draw = partial(draw_group_means, groups=groups, metric="Dice")
+        content["dice"] = write_svg(out, "dice", draw, figure_size(groups))
     return write_page(out, "segment/report.html.j2", content)
+
+
+def _group(name: str, means: Mapping[str, Any], rows: Sequence[ReportRow]) -> Group:
+    """The Dice of a structure in each case."""
+    ends = means["intervals"]["dice"]
+    dice = tuple(row.attempt.dice[-1] for row in rows if row.attempt.structure == name)
+    return Group(name, dice, None if ends is None else (ends[0], ends[1]))
 
 
 def _report_row(out: Path, case: str, attempt: Attempt) -> ReportRow:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.data.errors import MedVLMError
-from napari_medvlm.data.geometry.grid import require_same_grid
+from napari_medvlm.data.geometry.grid import Grid, require_same_grid
+from napari_medvlm.data.mask import BoolArray
 from napari_medvlm.data.prompts import InitialMask
 from napari_medvlm.evaluation.metrics.segmentation import scores
 from napari_medvlm.evaluation.runs.cases import Cases, SkippedCase
@@ -22,22 +24,29 @@ from napari_medvlm.evaluation.runs.run_folder import RunFolder, alone_in
 from napari_medvlm.evaluation.runs.runner import require_measured, run_settings, store
 from napari_medvlm.evaluation.runs.task import Results
 from napari_medvlm.evaluation.segment.case_reader import integer_labels_of, load
-from napari_medvlm.evaluation.segment.cases import Case, Layout, present
-from napari_medvlm.evaluation.segment.datasets import PairWords, find_cases
+from napari_medvlm.evaluation.segment.cases import Case, Layout, Structure, present
+from napari_medvlm.evaluation.segment.datasets import PairKind, find_cases
+from napari_medvlm.evaluation.segment.mask_files import (
+    is_mask_folder,
+    stored_structures,
+    structure_mask,
+)
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
 from napari_medvlm.evaluation.segment.plan import LIBRARIES, MASKS, Plan
 from napari_medvlm.evaluation.segment.task import TASK
 from napari_medvlm.evaluation.studies.strata import Columns, store_columns
 from napari_medvlm.io import read_volume
+from napari_medvlm.io.dicom.folder import holds_dicom
 
 Json = dict[str, Any]
-MASK_WORDS = PairWords(
+MASK_FILES = PairKind(
     first="mask",
-    no_case="Give a folder with a label image for each case, named like the reference; other names "
-    "with --mask-pattern and --label-pattern.",
+    no_case="Give a folder with a label image, or a folder of masks, for each case, named like the "
+    "reference; other names with --mask-pattern and --label-pattern.",
     same_file="Give two folders, or distinguish the files with --mask-pattern and --label-pattern.",
+    is_folder=lambda path: holds_dicom(path) or is_mask_folder(path),
 )
-PICTURE_WORDS = PairWords(
+PICTURES = PairKind(
     no_case="Give images that are named like the reference, or leave out --images: the images are "
     "for the pictures in the report only.",
     same_file="Leave out --images: the images are for the pictures in the report only.",
@@ -47,6 +56,10 @@ PICTURE_WORDS = PairWords(
 @dataclass(frozen=True)
 class MaskFolders:
     """Predicted and reference label images with the same values, paired by their names.
+
+    Instead of a label image, a case may have a folder with a mask for each structure, as the
+    masks of a run have. Names of structures are those in ``names``, else those in the file
+    `mask_files.STRUCTURES`.
 
     Attributes
     ----------
@@ -64,10 +77,15 @@ class MaskFolders:
 
     def find(self) -> Cases[Case]:
         """Its cases, whose ``image`` is the predicted mask; errors as of `find_cases`."""
-        return find_cases(
+        dataset = find_cases(
             Layout.PAIRS, self.masks.absolute(), self.labels.absolute(),
-            patterns=self.patterns, names=self.names, words=MASK_WORDS,
+            patterns=self.patterns, names=self.names, pair=MASK_FILES,
         )  # fmt: skip
+        structures = () if self.names else stored_structures(self.masks)
+        if not structures:
+            return dataset
+        cases = (case.model_copy(update={"structures": structures}) for case in dataset.cases)
+        return Cases(tuple(cases), dataset.skipped)
 
     def images_by_case(self) -> dict[str, Path]:
         """The image of each case, if there is a folder of them; errors as of `find_cases`."""
@@ -75,7 +93,7 @@ class MaskFolders:
             return {}
         paths = self.images.absolute(), self.labels.absolute()
         patterns = "{case}", self.patterns[1]
-        dataset = find_cases(Layout.PAIRS, *paths, patterns=patterns, words=PICTURE_WORDS)
+        dataset = find_cases(Layout.PAIRS, *paths, patterns=patterns, pair=PICTURES)
         return {case.name: case.image for case in dataset.cases}
 
     def record(self) -> Json:
@@ -136,11 +154,20 @@ def score_masks(
     return summary
 
 
+def _masks(path: Path, grid: Grid) -> Callable[[Structure], BoolArray]:
+    """The mask of each structure in a label image or a folder; errors as of `structure_mask`."""
+    if is_mask_folder(path):
+        return partial(structure_mask, path, grid=grid)
+    image = read_volume(path)
+    require_same_grid(grid, image.grid, f"The mask {path.name}")
+    predicted = integer_labels_of(image, path)
+    return lambda structure: np.isin(predicted, structure.values)
+
+
 def _scored(case: Case, mask_path: Path, plan: Plan) -> Outcome:
     """The scores of all structures of a case; errors as of `case_reader.load`."""
-    loaded, mask_image = load(case), read_volume(mask_path)
-    require_same_grid(loaded.volume.grid, mask_image.grid, f"The mask {mask_path.name}")
-    predicted = integer_labels_of(mask_image, mask_path)
+    loaded = load(case)
+    mask_of = _masks(mask_path, loaded.volume.grid)
     voxel_ml = loaded.volume.grid.voxel_ml
     attempts, absent = [], []
     for structure in present(case, loaded, plan.structures):
@@ -148,7 +175,7 @@ def _scored(case: Case, mask_path: Path, plan: Plan) -> Outcome:
         if not truth.any():
             absent.append(structure.name)
             continue
-        mask = np.isin(predicted, structure.values)
+        mask = mask_of(structure)
         own = scores(mask, truth, loaded.volume.spacing, plan.tolerance_mm)
         step = Step(prompt="", positive=True, zyx=None, seconds=None, **asdict(own))
         attempts.append(

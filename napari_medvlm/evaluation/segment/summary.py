@@ -11,7 +11,7 @@ from napari_medvlm.evaluation.metrics.segmentation import area_under, challenge_
 from napari_medvlm.evaluation.runs.cases import SkippedCase, skipped_rows
 from napari_medvlm.evaluation.runs.reasons import count_reasons
 from napari_medvlm.evaluation.segment.outcomes import Attempt, Outcome, Step
-from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.segment.plan import MASKS, Plan
 from napari_medvlm.evaluation.segment.simulated_user import PromptKind
 from napari_medvlm.evaluation.studies.strata import Columns, groups_of
 
@@ -19,12 +19,14 @@ Json = dict[str, Any]
 WANTED = (0.80, 0.85, 0.90)
 """The Dice that interactions are counted to."""
 CURVES = ("dice", "iou", "nsd", "hd95_mm")
+OF_PROMPTS = ("noc", "missed", "dsc_auc", "nsd_auc")
+"""Beginnings of the names of figures that masks of another program do not have."""
 SURE = ("dice", "nsd", "hd95_mm")
 """Means with an interval."""
 
 
 def rows(outcomes: Iterable[Outcome]) -> list[Json]:
-    """A row for each interaction with each structure of each case."""
+    """A row for each interaction, or for the mask, of each structure of each case."""
     return [
         _row(outcome.case, attempt, number, step)
         for outcome in outcomes
@@ -48,6 +50,8 @@ def figures(attempt: Attempt, plan: Plan) -> Json:
     values["seconds"] = known_mean(step.seconds for step in steps)
     values["memory_mib"] = attempt.memory_mib
     values["failed"] = sum(bool(step.problem) for step in steps)
+    if plan.backend == MASKS:
+        values |= dict.fromkeys(name for name in values if name.startswith(OF_PROMPTS))
     return values
 
 
@@ -69,8 +73,9 @@ def summary(
     mask); ``noc80`` to ``noc90``, the interactions to that Dice, counted as all of them where it is
     missed; ``missed80`` to ``missed90``, the share of cases that missed it; ``dsc_auc`` and
     ``nsd_auc`` over the clicks, at most ``auc_max``; ``seconds`` an interaction; the most
-    ``memory_mib``; ``failed``, the number of interactions without a mask; ``intervals``, of some
-    figures after the last interaction, see `intervals.interval_by_case`. ``reasons``: why
+    ``memory_mib``, all of these from ``noc80`` on `None` for masks of another program; ``failed``,
+    the number of interactions without a mask; ``intervals``, of some figures after the last
+    interaction, see `intervals.interval_by_case`. ``reasons``: why
     interactions gave no mask, with a ``count``, of ``asked`` interactions. ``strata``: for each
     column and group, see `strata.groups_of`, the mean over structures.
     """
@@ -150,6 +155,9 @@ def _intervals(outcomes: Sequence[Outcome], structure: str | None = None) -> Jso
 def _row(case: str, attempt: Attempt, number: int, step: Step) -> Json:
     z, y, x = step.zyx or (None, None, None)
     scores = step.model_dump(exclude={"zyx", "problem"})
+    if not attempt.has_prompts:
+        figures_of = {name: scores[name] for name in CURVES} | {"truth_ml": attempt.truth_ml}
+        return {"case": case, "structure": attempt.structure} | figures_of
     return {
         "case": case,
         "structure": attempt.structure,

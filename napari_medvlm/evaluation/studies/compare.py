@@ -24,6 +24,7 @@ from napari_medvlm.evaluation.metrics.paired_tests import (
     rank_biserial,
     wilcoxon_p,
 )
+from napari_medvlm.evaluation.segment.plan import stated_settings
 from napari_medvlm.evaluation.studies.measured_run import METRICS, MeasuredRun, last_of
 from napari_medvlm.evaluation.studies.strata import Columns, groups_of, stored_columns
 
@@ -129,8 +130,12 @@ def _require_comparable(a: MeasuredRun, b: MeasuredRun) -> None:
 
 
 def _differing_settings(a: MeasuredRun, b: MeasuredRun) -> dict[str, list[Any]]:
-    names = dict.fromkeys((*a.plan, *b.plan))
-    pairs = {name: [a.plan.get(name), b.plan.get(name)] for name in names}
+    """The settings that differ; a run of masks has none of models and prompts."""
+    plans = [stated_settings(run.plan) for run in (a, b)]
+    names = list(dict.fromkeys((*plans[0], *plans[1])))
+    if a.is_of_masks or b.is_of_masks:
+        names = [name for name in names if all(name in plan for plan in plans)]
+    pairs = {name: [plan.get(name) for plan in plans] for name in names}
     return {name: values for name, values in pairs.items() if values[0] != values[1]}
 
 

@@ -12,6 +12,7 @@ from napari_medvlm.evaluation.plots.figure_files import svg, write_figure
 from napari_medvlm.evaluation.runs.report import figure, require_libraries, signed, write_page
 from napari_medvlm.evaluation.runs.run_folder import write_json, write_text
 from napari_medvlm.evaluation.runs.tables import escaped, write_csv
+from napari_medvlm.evaluation.segment.plan import stated_settings
 from napari_medvlm.evaluation.studies.measured_run import MeasuredRun, last_of
 
 Json = dict[str, Any]
@@ -32,8 +33,9 @@ ALL = "all"
 def write_comparison(out: Path, comparison: Mapping[str, Any], a: Path, b: Path) -> Path:
     """Write ``compare.html``, ``compare.json``, ``differences.csv`` and ``.tex``, and the figure.
 
-    The figure, ``curves.svg`` and ``.pdf``, has the curves of both runs; of grounding and answers
-    it is ``pairs.svg`` and ``.pdf``, the values of one run against those of the other.
+    The figure, ``curves.svg`` and ``.pdf``, has the curves of both runs; of grounding, answers and
+    masks of another program it is ``pairs.svg`` and ``.pdf``, the values of one run against those
+    of the other.
 
     Parameters
     ----------
@@ -55,7 +57,8 @@ def write_comparison(out: Path, comparison: Mapping[str, Any], a: Path, b: Path)
     """
     require_libraries()
     runs = MeasuredRun(a), MeasuredRun(b)
-    name = "curves" if runs[0].task == "segment" else "pairs"
+    have_curves = runs[0].task == "segment" and not any(run.is_of_masks for run in runs)
+    name = "curves" if have_curves else "pairs"
     if name == "curves":
         draw, size = partial(draw_curves, panels=_panels(*runs, labels_of(a, b))), (10.0, 4.6)
     else:
@@ -70,7 +73,9 @@ def write_comparison(out: Path, comparison: Mapping[str, Any], a: Path, b: Path)
         "summary": {},
         "labels": labels_of(a, b),
         "comparison": comparison,
-        "settings": tuple(run.settings for run in runs),
+        "settings": tuple(
+            run.settings | {"plan": stated_settings(run.settings["plan"])} for run in runs
+        ),
         "names": NAMES,
         "shown": [metric for metric in shown if metric in comparison["metrics"]],
         "figure_name": name,

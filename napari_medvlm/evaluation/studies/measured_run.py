@@ -14,7 +14,7 @@ from napari_medvlm.evaluation.ground.outcomes import Outcome as Grounded
 from napari_medvlm.evaluation.ground.summary import figures as grounding_figures
 from napari_medvlm.evaluation.runs.run_folder import case_contents, read_json
 from napari_medvlm.evaluation.segment.outcomes import Outcome
-from napari_medvlm.evaluation.segment.plan import Plan
+from napari_medvlm.evaluation.segment.plan import MASKS, Plan
 from napari_medvlm.evaluation.segment.summary import figures
 
 Json = dict[str, Any]
@@ -101,6 +101,11 @@ class MeasuredRun:
         for content in case_contents(path):
             own = _READERS[self.task](content, self.plan)
             self.figures |= {(measured.case, measured.part): measured for measured in own}
+
+    @property
+    def is_of_masks(self) -> bool:
+        """Whether its masks are of another program: they have no prompts and no curve."""
+        return self.plan.get("backend") == MASKS
 
 
 def seed_folders(path: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medvlm.backends.base import Task
-from napari_medvlm.checks.base import Check
+from napari_medvlm.checks.base import Check, cost_of
 from napari_medvlm.checks.check_list import all_checks
 from napari_medvlm.checks.runner import Checking
 from napari_medvlm.checks.second_model_check import SecondModel
@@ -186,7 +186,7 @@ class TrustPanel(QWidget):
     def _show_costs(self) -> None:
         if self._ready is not None:
             subject = self._ready[1]
-            self.rows.show_costs({check.name: check.cost(subject) for check in self._checks()})
+            self.rows.show_costs({check.name: cost_of(check, subject) for check in self._checks()})
             self._show_state()
 
     def _show_state(self) -> None:
@@ -197,7 +197,7 @@ class TrustPanel(QWidget):
             self.total.setText("")
             return
         subject = self._ready[1]
-        cost = sum(c.cost(subject) for c in self._checks() if c.name in self.rows.chosen)
+        cost = sum(cost_of(c, subject) for c in self._checks() if c.name in self.rows.chosen)
         about = f", about {cost * self._seconds:.0f} s" if cost * self._seconds >= 1 else ""
         self.total.setText(f"Total: {asked_times(cost)}{about}")
 

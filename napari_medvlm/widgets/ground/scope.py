@@ -68,7 +68,8 @@ def millimetres(value: float, tooltip: str) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
     box.setRange(0, 500)
     box.setDecimals(0)
-    box.setMaximumWidth(84)
+    box.setSuffix(" mm")
+    box.setMaximumWidth(110)
     box.setValue(value)
     box.setToolTip(tooltip)
     return box

@@ -166,7 +166,7 @@ def described(row: ModelStatus, memory: Memory, widget: QWidget) -> str:
     size = f", {megabytes(model.bytes)}" if model.bytes else ""
     lines = [
         f"<b>{escape(about.title)}</b>: {escape(row.state + size)}",
-        f"It {escape(row.does)}." if row.does else "",
+        f"For {escape(row.does)}." if row.does else "",
         escape(model.adapter),
         escape(about.notes),
         f"Weights: {_licence(about.weights_licence, widget)}."
@@ -184,10 +184,10 @@ def _tested(row: ModelStatus, widget: QWidget) -> str:
     """The last run with the weights, and what the code was written for."""
     text = escape(row.tested[:1].upper() + row.tested[1:])
     source = row.model.about.format_source
-    read = f" Format read in {escape(source)}." if source else ""
+    read = f" File format as in {escape(source)}." if source else ""
     if row.tested != UNTESTED:
         return f"{text}.{read}"
-    return f"{_colored(f'{text}.', TextColor.AMBER, widget)} Verify runs a known input.{read}"
+    return f"{_colored(f'{text}.', TextColor.AMBER, widget)} <i>Verify</i> tests it.{read}"
 
 
 def _colored(text: str, color: TextColor, widget: QWidget) -> str:

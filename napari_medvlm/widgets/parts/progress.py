@@ -147,12 +147,16 @@ class RunRow(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.run)
         layout.addWidget(self._progress)
+        self._busy = False
         self.show_state(ready=False, busy=False)
 
     def show_state(self, *, ready: bool, busy: bool) -> None:
         """Show whether it can be run, and whether it runs."""
         self.run.setEnabled(ready)
         self.cancel.setEnabled(busy)
+        if busy and not self._busy:
+            self.show_progress(0.0, "Starting…")
+        self._busy = busy
         if not busy:
             self.show_progress(0.0, "Ready" if ready else "Open an image first")
 

@@ -10,6 +10,7 @@ from napari_medvlm.layers.display.side_marks import mark_sides
 from napari_medvlm.settings.log_file import ensure_log
 from napari_medvlm.widgets.runtime.accessible_names import set_accessible_names
 from napari_medvlm.widgets.runtime.dock_input import DockInput
+from napari_medvlm.widgets.runtime.dock_tab import DockTab
 
 NAMING_MS = 200
 """Controls that were added are named so long after the layout changed."""
@@ -20,8 +21,8 @@ LEAST_HEIGHT, LARGEST_WIDTH = 120, 420
 class Dock(QScrollArea):
     """A scrolling dock that frees what it holds when napari takes it out of the window.
 
-    Next to another dock of the plugin it becomes a tab of that dock. Wheel and keys go through
-    `DockInput`; its controls have accessible names, see `set_accessible_names`.
+    Next to another dock of the plugin it becomes a tab of that dock, see `DockTab`. Wheel and keys
+    go through `DockInput`; its controls have accessible names, see `set_accessible_names`.
 
     Attributes
     ----------
@@ -56,14 +57,17 @@ class Dock(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """As wide as the content and a scroll bar, but never more than a screen has."""
-        content = self.body.minimumSizeHint()
-        width = content.width() + self.verticalScrollBar().sizeHint().width()
-        return QSize(min(width, LARGEST_WIDTH), min(content.height(), LEAST_HEIGHT))
+        content = self.body.minimumSizeHint() + self._border()
+        return QSize(min(content.width(), LARGEST_WIDTH), min(content.height(), LEAST_HEIGHT))
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """As large as the content."""
-        content = self.body.sizeHint()
-        return content + QSize(self.verticalScrollBar().sizeHint().width(), 0)
+        return self.body.sizeHint() + self._border()
+
+    def _border(self) -> QSize:
+        """Size of the vertical scroll bar and the frame, which napari's style draws."""
+        frame = 2 * self.frameWidth()
+        return QSize(frame + self.verticalScrollBar().sizeHint().width(), frame)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  # Qt's name
         """Free everything when the dock is closed: it loses its parent."""
@@ -97,6 +101,7 @@ class Dock(QScrollArea):
         own = self._dock_widget()
         window = None if own is None else own.parent()
         if own is not None and isinstance(window, QMainWindow):
+            DockTab(own)
             _tabify(window, own)
         mark_sides(getattr(self, "viewer", None))
         self.fit_view()

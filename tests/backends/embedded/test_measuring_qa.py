@@ -274,6 +274,13 @@ def test_two_volumes_are_distinguished_where_an_outline_can_be_trusted(most, les
     assert number_format.compared("left one", most, "right one", less).endswith(text)
 
 
+def test_a_numbered_name_has_no_article():
+    text = number_format.compared("Object 1", 3.0, "left lung", 2.0)
+    assert text.startswith("Object 1 is larger than the left lung, by 1.00 mL")
+    assert number_format.leading("left lung") == "The left lung"
+    assert number_format.leading("nodule 2") == "Nodule 2"
+
+
 def test_numbers_are_rounded_for_reading():
     assert number_format.volume(1512.34) == "1512.3 mL"
     assert number_format.share(0.0078) == "0.78 %"

@@ -21,7 +21,7 @@ from napari_medvlm.evaluation.ground.scoring import lies_in, points_to, score_ca
 from napari_medvlm.evaluation.ground.summary import rows, summary
 from napari_medvlm.evaluation.metrics.segmentation import scores
 from napari_medvlm.evaluation.references.boxes import slice_region
-from napari_medvlm.evaluation.runs.reasons import reason_lines
+from napari_medvlm.evaluation.runs.reasons import count_reasons, reason_lines
 
 VOLUME = Volume(np.arange(1 * 60 * 80, dtype=np.int16).reshape(1, 60, 80))
 
@@ -88,6 +88,10 @@ def test_the_reasons_for_phrases_that_are_not_found_are_counted():
     assert reported["reasons"] == [{"reason": reason, "count": 2}]
     assert reason_lines(reported) == [f"2 of 2 without a result: {reason}"]
     assert rows([came])[0]["reason"] == reason
+    long = f"{reason} It has {'many structures and ' * 20}more."
+    assert count_reasons([long, "x" * 300, reason]) == [
+        {"reason": reason, "count": 2}, {"reason": "x" * 199 + "…", "count": 1},
+    ]  # fmt: skip
 
 
 def draw(rng, phrase, number, score=False):

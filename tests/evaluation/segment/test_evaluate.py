@@ -90,6 +90,9 @@ def test_saved_masks_have_the_dice_of_the_table(pairs, tmp_path):
         a, b = np.asarray(image.dataobj) > 0, np.asarray(truth.dataobj) == 2
         assert np.allclose(image.affine, truth.affine, atol=1e-4)
         assert 2 * (a & b).sum() / (a.sum() + b.sum()) == pytest.approx(dice)
+    folders = (tmp_path / "masks", pairs / "labels", "--structure", "2")
+    again = evaluate("masks", *folders, "--out", tmp_path / "scored")
+    assert again["structures"]["label 2"]["dice"] == [pytest.approx(np.mean(list(last.values())))]
 
 
 def test_a_run_records_what_it_depends_on(finished):

@@ -1,6 +1,8 @@
 """Masks of another program are scored as MONAI does, and compared with a run of clicks."""
 
+import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -49,9 +51,16 @@ def test_dice_and_the_hausdorff_distance_are_those_of_other_programs(scored):
 def test_the_report_has_pictures_and_no_prompts(scored):
     root, _, _, summary = scored
     page = Page((root / "out" / "report.html").read_text("utf-8"))
-    assert "2 cases, masks of another program" in page.text
+    assert "2 cases, masks from files." in page.text
+    assert "Commands are" not in page.text
     assert len(page.pictures) == 4
     assert "evaluate open" not in page.text
+    assert not re.search("interaction|clicks|NoC|jitter|AUC|MiB", page.text)
+    assert (root / "out" / "dice.pdf").read_bytes().startswith(b"%PDF")
+    assert "NoC" not in (root / "out" / "summary.tex").read_text()
+    with (root / "out" / "results.csv").open(newline="") as file:
+        columns = next(csv.reader(file))
+    assert columns == ["case", "structure", "dice", "iou", "nsd", "hd95_mm", "truth_ml"]
     assert summary["structures"]["label 1"]["cases"] == 2
     assert not (root / "out" / "sessions").exists()
 
@@ -66,10 +75,40 @@ def test_masks_are_compared_with_other_masks(scored):
     assert "--labels" not in same.output, "not an option of this command"
     arguments = [root / "predicted", root / "labels", "--mask-pattern", "{case}_pred"]
     options = ["--tolerance-mm", "2", "--structure", "1", "--out", root / "one"]
-    assert run(app, ["evaluate", "masks", *map(str, (*arguments, *options))]).exit_code == 0
-    compared = run(app, ["evaluate", "compare", str(root / "out"), str(root / "one"), "--json"])
-    dice_row = json.loads(compared.stdout)["metrics"]["dice"]
+    done = run(app, ["evaluate", "masks", *map(str, (*arguments, *options))])
+    assert done.exit_code == 0
+    assert re.match(
+        r"label 1: Dice 0\.\d{3}.*, NSD \d\.\d{3}, HD95 \d\.\d mm; 2 cases\n", done.stdout
+    )
+    assert "interaction" not in done.stdout
+    folders = (root / "out", root / "one", "--out", root / "compared")
+    compared = run(app, ["evaluate", "compare", *map(str, folders), "--json"])
+    comparison = json.loads(compared.stdout)
+    dice_row = comparison["metrics"]["dice"]
     assert (dice_row["difference"], dice_row["cases"]) == (0, 2)
+    assert comparison["metrics"]["noc90"]["cases"] == 0
+    assert set(comparison["settings"]) == {"structures"}
+    assert (root / "compared" / "pairs.pdf").exists()
+    assert "interaction" not in Page((root / "compared" / "compare.html").read_text("utf-8")).text
+
+
+def test_a_folder_of_masks_for_each_case_is_scored_by_their_names(scored, tmp_path):
+    root, truths, masks, summary = scored
+    for name, (volume, _) in truths.items():
+        for structure, values in {"both sides": (1, 2), "right": (2,)}.items():
+            mask = np.isin(masks[name], values)
+            data_sets.save_labels(tmp_path / "in" / name / f"{structure}.nii.gz", mask, volume)
+    arguments = ["evaluate", "masks", str(tmp_path / "in"), str(root / "labels"), "--json"]
+    done = run(app, [*arguments, "--out", str(tmp_path / "unnamed")])
+    assert done.exit_code == 1
+    assert "case_00 has no mask label 1.nii.gz." in " ".join(done.output.split())
+    values = {"both sides": [1, 2], "right": [2]}
+    (tmp_path / "in" / "structures.json").write_text(json.dumps(values))
+    done = run(app, [*arguments, "--out", str(tmp_path / "out")])
+    structures = json.loads(done.stdout)["structures"]
+    assert structures["right"]["dice"] == summary["structures"]["label 2"]["dice"]
+    expected = [dice(labels > 0, masks[name] > 0) for name, (_, labels) in truths.items()]
+    assert structures["both sides"]["dice"] == [pytest.approx(np.mean(expected))]
 
 
 def test_folders_without_pairs_name_options_of_this_command(scored):

@@ -2,10 +2,12 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from napari_medvlm.cli.evaluate_lines import seed_lines
 from napari_medvlm.evaluation.studies.seeds import latex, over_seeds
 from tests.evaluation.segment import data_sets
 from tests.evaluation.segment.conftest import segment_options
@@ -43,6 +45,11 @@ def test_the_command_runs_a_seed_in_each_folder(tmp_path):
     dice = printed["metrics"]["dice"]
     assert float(rows["mean", "dice"]["seed_8"]) == pytest.approx(dice["by_seed"][1])
     assert (tmp_path / "out" / "seeds.tex").read_text() == latex(printed)
+    paths = [
+        line for line in seed_lines(printed, tmp_path / "out").splitlines() if "Dice" not in line
+    ]
+    assert len(paths) == 6
+    assert all(Path(path).is_file() for path in paths[1:])
 
 
 def test_the_table_for_latex_has_mean_deviation_and_interval(tmp_path):

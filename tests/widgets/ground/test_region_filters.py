@@ -15,6 +15,7 @@ from napari_medvlm.layers.region_boxes import MANY, DisplayedRegion
 from napari_medvlm.layers.region_layers import RegionLayers
 from napari_medvlm.sessions.ground.session import GroundingSession
 from napari_medvlm.widgets.ground.region_filters import MOST, RegionFilters
+from napari_medvlm.widgets.ground.scope import ScopeRow
 
 VOLUME = Volume(np.zeros((30, 40, 50), np.int16))
 
@@ -84,3 +85,9 @@ def test_of_many_boxes_those_in_the_plane_and_the_chosen_ones_are_drawn():
     viewer.dims.ndisplay = 3
     assert drawn() == set(range(3 * MANY))
     layers.close()
+
+
+def test_distances_have_their_unit(qtbot):
+    row = ScopeRow()
+    qtbot.addWidget(row)
+    assert (row.reach.text(), row.every.text()) == ("20 mm", "5 mm")

@@ -123,7 +123,7 @@ def test_a_row_states_licence_memory_and_state(dock):
     assert item(dock).text(NEEDS) == "10.5 GB"
     assert item(dock).foreground(NEEDS).style() is Qt.BrushStyle.NoBrush, "the card has more"
     text = dock.details.text()
-    for words in ("not for commercial use (CC-BY-NC-SA-4.0)", "It segments.", "free: 8.4 GB"):
+    for words in ("not for commercial use (CC-BY-NC-SA-4.0)", "For segmentation.", "free: 8.4 GB"):
         assert words in text
     dock.table.choose("VoxTell")
     assert item(dock).foreground(NEEDS).color().name() in TextColor.RED.value

@@ -62,3 +62,15 @@ def test_a_value_is_drawn_later_and_not_within_the_call(qtbot, monkeypatch):
     widget.show_progress(0.5, "Half")
     assert widget.bar.drawn == before
     qtbot.waitUntil(lambda: widget.bar.drawn > before)
+
+
+def test_a_run_that_starts_is_not_shown_as_ready(qtbot):
+    row = RunRow("Ask", "")
+    qtbot.addWidget(row)
+    row.show_state(ready=True, busy=False)
+    assert row.bar.format() == "Ready"
+    row.show_state(ready=True, busy=True)
+    assert row.bar.format() == "Starting…"
+    row.show_progress(0.5, "measuring")
+    row.show_state(ready=True, busy=True)
+    assert row.bar.format() == "measuring"

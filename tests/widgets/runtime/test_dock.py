@@ -95,6 +95,16 @@ def test_content_that_is_higher_than_the_screen_scrolls(window, dock):
     assert dock.verticalScrollBar().maximum() > 1500
 
 
+def test_a_dock_at_its_least_width_has_no_horizontal_scroll_bar(window, dock, qtbot):
+    dock.setStyleSheet("QScrollArea { border: 2px solid; }")
+    dock.updateGeometry()
+    window.resize(10, 400)
+    qtbot.waitUntil(lambda: dock.width() == dock.minimumSizeHint().width())
+    assert dock.frameWidth() == 2
+    assert dock.verticalScrollBar().isVisible()
+    assert dock.horizontalScrollBar().maximum() == 0
+
+
 def test_a_long_entry_of_a_list_does_not_widen_the_dock(dock):
     dock.combo.setCurrentIndex(3)
     assert dock.minimumSizeHint().width() < 300
@@ -107,6 +117,34 @@ def test_a_second_dock_opens_as_a_tab_of_the_first(window, dock, qtbot):
     qtbot.waitUntil(lambda: len(window.tabifiedDockWidgets(third)) == 2)
     assert window.height() == 500
     assert window.minimumSizeHint().height() < 500
+
+
+def test_a_dock_in_a_background_tab_comes_to_the_front_where_a_menu_would_close_it(
+    window, dock, qtbot
+):
+    second = window.open(TallDock())
+    qtbot.waitUntil(lambda: second.isVisible() and dock.visibleRegion().isEmpty())
+    frame = dock.parent()
+    for shown in (frame, second, frame):  # as napari's Plugins menu does
+        shown.setVisible(not shown.isVisible())
+        qtbot.waitUntil(lambda shown=shown: not shown.widget().visibleRegion().isEmpty())
+    assert not frame.isHidden()
+    assert not second.isHidden()
+    frame.setVisible(not frame.isVisible())
+    qtbot.waitUntil(lambda: not second.widget().visibleRegion().isEmpty())
+    assert frame.isHidden(), "the dock in front is closed"
+
+
+def test_a_background_tab_that_is_closed_with_all_others_stays_closed(window, dock, qtbot):
+    second = window.open(TallDock())
+    qtbot.waitUntil(lambda: second.isVisible() and dock.visibleRegion().isEmpty())
+    frame = dock.parent()
+    frame.hide()
+    second.hide()
+    window.removeDockWidget(window.open(TallDock()))
+    QApplication.processEvents()
+    assert frame.isHidden()
+    assert second.isHidden()
 
 
 def test_the_wheel_over_a_choice_without_focus_scrolls_the_dock(dock):

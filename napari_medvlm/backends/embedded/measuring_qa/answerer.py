@@ -19,6 +19,7 @@ from napari_medvlm.backends.embedded.measuring_qa import (
     positions,
 )
 from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable, UnknownName
+from napari_medvlm.backends.embedded.measuring_qa.number_format import definite, leading
 from napari_medvlm.backends.embedded.measuring_qa.question_forms import (
     ParsedQuestion,
     QuestionForm,
@@ -167,7 +168,7 @@ class Answerer:
             unit = f" {measured.unit}" if measured.unit else ""
             mean, sd = number_format.intensity(measured.mean), number_format.intensity(measured.sd)
             text = (
-                f"The {subject.name} has a mean intensity of {mean}{unit}, with a standard "
+                f"{leading(subject.name)} has a mean intensity of {mean}{unit}, with a standard "
                 f"deviation of {sd}{unit}."
             )
             claims.append(Claim(text, (subject.region,), _source(subject)))
@@ -186,10 +187,10 @@ class Answerer:
                 share = float((own & other.mask.full()).sum() / own.sum())
                 if share:
                     part = number_format.share(share)
-                    text = f"{part} of the {subject.name} lies in the {other.name}."
+                    text = f"{part} of {definite(subject.name)} lies in {definite(other.name)}."
                     claims.append(Claim(text, (subject.region, other.region), "measured"))
             if not claims:
-                text = f"The {subject.name} overlaps no other object."
+                text = f"{leading(subject.name)} overlaps no other object."
                 claims.append(Claim(text, (subject.region,), "measured"))
         return claims
 
@@ -198,8 +199,8 @@ class Answerer:
         own, other = comparisons.union_of(inner), comparisons.union_of(outer)
         share = float((own & other).sum() / own.sum())
         part = number_format.share(share) if share else "None"
-        names = [", ".join(s.name for s in group) for group in (inner, outer)]
-        text = f"{part} of the {names[0]} lies in the {names[1]}."
+        names = [definite(", ".join(s.name for s in group)) for group in (inner, outer)]
+        text = f"{part} of {names[0]} lies in {names[1]}."
         if asked.is_closed:
             answer = "Yes" if share == 1 else "Partly" if share else "No"
             text = f"{answer}: {text[0].lower()}{text[1:]}"
@@ -227,7 +228,9 @@ class Answerer:
         )
         inside = [o for o in subjects.known if o.mask is not None and o.mask.full()[index]]
         claims = [Claim(text, (here,), "measured")]
-        claims += [Claim(f"It lies in the {o.name}.", (o.region,), _source(o)) for o in inside]
+        claims += [
+            Claim(f"It lies in {definite(o.name)}.", (o.region,), _source(o)) for o in inside
+        ]
         if not inside:
             claims += self._structures_at(index, progress)
         return claims
@@ -240,9 +243,9 @@ class Answerer:
         outlined = [region for region in regions if region.mask is not None]
         return [
             Claim(
-                f"By the atlas it lies in the {region.name}."
+                f"By the atlas it lies in {definite(region.name)}."
                 if region.mask is not None
-                else f"By the atlas it lies in the box of the {region.name}.",
+                else f"By the atlas it lies in the box of {definite(region.name)}.",
                 (region,),
                 "atlas",
             )
@@ -260,7 +263,8 @@ class Answerer:
                 "was segmented. A vision-language model may answer this."
             )
         return [
-            Claim(f"Yes: the {s.name} was segmented.", (s.region,), _source(s)) for s in segmented
+            Claim(f"Yes: {definite(s.name)} was segmented.", (s.region,), _source(s))
+            for s in segmented
         ]
 
 

@@ -11,6 +11,7 @@ from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.measuring_qa import number_format
 from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable
 from napari_medvlm.backends.embedded.measuring_qa.limits import family
+from napari_medvlm.backends.embedded.measuring_qa.number_format import definite, leading
 from napari_medvlm.backends.embedded.measuring_qa.question_forms import ParsedQuestion, QuestionForm
 from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects, single
 from napari_medvlm.data.answer import Claim
@@ -58,7 +59,7 @@ def ratio(
     first, second = pair = _pair(asked, subjects, progress)
     quotient = _ml(volume, first) / _ml(volume, second)
     text = (
-        f"The ratio of the volume of the {first.name} to that of the {second.name} is "
+        f"The ratio of the volume of {definite(first.name)} to that of {definite(second.name)} is "
         f"{quotient:.3g}."
     )
     source = "atlas" if "atlas" in (first.provenance, second.provenance) else "measured"
@@ -113,10 +114,10 @@ def brighter(
     high, low = (number_format.intensity(means[s.name]) + unit for s in (first, second))
     apart = number_format.intensity(means[first.name] - means[second.name]) + unit
     text = (
-        f"The {first.name} and the {second.name} have the same mean intensity, {high}."
+        f"{leading(first.name)} and {definite(second.name)} have the same mean intensity, {high}."
         if high == low
-        else f"The {first.name} is brighter than the {second.name}, by {apart}: the mean "
-        f"intensities are {high} and {low}."
+        else f"{leading(first.name)} is brighter than {definite(second.name)}, by {apart}: "
+        f"the mean intensities are {high} and {low}."
     )
     if asked.is_closed and len(asked.things) == 2 and asked.word:
         text = _confirmed(asked.word, first is pair[0], text)
@@ -148,7 +149,8 @@ def _confirmed(word: str, is_more: bool, text: str) -> str:
     holds = not is_more if less.split()[0] in LESS else is_more
     if "equally" in text or "the same mean" in text:
         holds = False
-    return f"{'Yes' if holds else 'No'}: {text[0].lower()}{text[1:]}"
+    within = f"{text[0].lower()}{text[1:]}" if text.startswith("The ") else text
+    return f"{'Yes' if holds else 'No'}: {within}"
 
 
 def _listed(subjects: list[Subject]) -> str:
@@ -163,7 +165,7 @@ def _ml(volume: Volume, subject: Subject) -> float:
 
 
 def _size(volume: Volume, subject: Subject) -> Claim:
-    text = f"The {subject.name} has a volume of {number_format.volume(_ml(volume, subject))}."
+    text = f"{leading(subject.name)} has a volume of {number_format.volume(_ml(volume, subject))}."
     return Claim(text, (subject.region,), subject.provenance)
 
 

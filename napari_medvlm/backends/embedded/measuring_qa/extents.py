@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.measuring_qa import header_facts, number_format
+from napari_medvlm.backends.embedded.measuring_qa.number_format import definite, leading
 from napari_medvlm.backends.embedded.measuring_qa.question_forms import ParsedQuestion, QuestionForm
 from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects
 from napari_medvlm.data.answer import Claim
@@ -30,7 +31,9 @@ def lengths(
     """Extents of masks along an axis of the patient, in millimetres."""
     axis, direction = DIRECTIONS[asked.form]
     return [
-        _claim(s, f"The {s.name} extends {extent_mm(mask, volume.grid, axis):.1f} mm {direction}.")
+        _claim(
+            s, f"{leading(s.name)} extends {extent_mm(mask, volume.grid, axis):.1f} mm {direction}."
+        )
         for s, mask in _masks(asked, subjects, progress)
     ]
 
@@ -45,7 +48,7 @@ def dimensions(
             f"{extent_mm(mask, volume.grid, axis):.1f} mm {direction}"
             for axis, direction in DIRECTIONS.values()
         )
-        claims.append(_claim(subject, f"The {subject.name} extends {sizes}."))
+        claims.append(_claim(subject, f"{leading(subject.name)} extends {sizes}."))
     return claims
 
 
@@ -56,7 +59,7 @@ def diameters(
     return [
         _claim(
             s,
-            f"The longest diameter of the {s.name} is "
+            f"The longest diameter of {definite(s.name)} is "
             f"{longest_diameter_mm(mask, volume.affine):.1f} mm.",
         )
         for s, mask in _masks(asked, subjects, progress)
@@ -101,8 +104,8 @@ def _center_slice(subject: Subject, grid: Grid, axis: int) -> str:
     index = round(float(grid.to_index(subject.region.center_mm)[axis]))
     by = "By the atlas, the" if subject.mask is None else "The"
     return (
-        f"{by} centre of the {subject.name} is in slice {'zyx'[axis]} = {index}; the first slice "
-        "of the image is 0."
+        f"{by} centre of {definite(subject.name)} is in slice {'zyx'[axis]} = {index}; "
+        "the first slice of the image is 0."
     )
 
 
@@ -115,7 +118,9 @@ def ranges(
     for subject, mask in _masks(asked, subjects, progress):
         values = volume.intensity()[mask.full()] * volume.scale
         low, high = (number_format.intensity(float(v)) for v in (values.min(), values.max()))
-        text = f"The intensities of the {subject.name} range from {low}{unit} to {high}{unit}."
+        text = (
+            f"The intensities of {definite(subject.name)} range from {low}{unit} to {high}{unit}."
+        )
         claims.append(_claim(subject, text))
     return claims
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable, UnknownName
-from napari_medvlm.backends.embedded.measuring_qa.number_format import EQUAL
+from napari_medvlm.backends.embedded.measuring_qa.number_format import EQUAL, definite, leading
 from napari_medvlm.backends.embedded.measuring_qa.quantities import (
     NAMES,
     formatted,
@@ -43,7 +43,7 @@ def limited(
     for subject, value, _ in deciding:
         relation = _relation(value, asked.limit.value)
         text = (
-            f"the {NAMES[asked.quantity]} of the {subject.name} is "
+            f"the {NAMES[asked.quantity]} of {definite(subject.name)} is "
             f"{formatted(volume, value, asked.quantity)}, {relation} {limit}."
         )
         claims.append(Claim(f"{text[0].upper()}{text[1:]}", (subject.region,), subject.provenance))
@@ -101,9 +101,10 @@ def extreme(
     size = formatted(volume, value, asked.quantity)
     of = f" of {len(values)}" if len(values) > 1 else ""
     text = (
-        f"The {first.name} has the {'lowest' if low else 'highest'} mean intensity{of}, {size}."
+        f"{leading(first.name)} has the {'lowest' if low else 'highest'} mean intensity{of}, "
+        f"{size}."
         if asked.quantity is QuestionForm.INTENSITY
-        else f"The {first.name} is the {asked.word}{of}, with {_article(asked.quantity)} "
+        else f"{leading(first.name)} is the {asked.word}{of}, with {_article(asked.quantity)} "
         f"{NAMES[asked.quantity]} of {size}."
     )
     return [Claim(text, (first.region,), first.provenance)]
@@ -126,8 +127,8 @@ def _is_extreme(
     first = furthest(volume, ordered, asked)
     values = [(value_of(volume, s, asked.quantity), s) for s in ordered]
     text = (
-        f"{'Yes' if first.name == meant.name else 'No'}: the {first.name} is the {asked.word} of "
-        f"{len(ordered)}."
+        f"{'Yes' if first.name == meant.name else 'No'}: {definite(first.name)} is the "
+        f"{asked.word} of {len(ordered)}."
     )
     regions = tuple(subject.region for subject in ordered)
     claims = [_value(volume, subject, value, asked.quantity) for value, subject in values]
@@ -149,8 +150,9 @@ def furthest(volume: Volume, masked: list[Subject], asked: ParsedQuestion) -> Su
     first, second, *_ = sorted(masked, key=lambda s: values[s.name] * (1 if low else -1))
     if abs(values[first.name] - values[second.name]) < EQUAL * abs(values[first.name]):
         raise Unanswerable(
-            f"The {first.name} and the {second.name} differ by less than {100 * EQUAL:.0f} % in "
-            f"their {NAMES[asked.quantity]}, so none is the {asked.word}. Name one of them."
+            f"{leading(first.name)} and {definite(second.name)} differ by less than "
+            f"{100 * EQUAL:.0f} % in their {NAMES[asked.quantity]}, so none is the "
+            f"{asked.word}. Name one of them."
         )
     return first
 
@@ -203,7 +205,7 @@ def _article(quantity: QuestionForm) -> str:
 
 def _value(volume: Volume, subject: Subject, value: float, quantity: QuestionForm) -> Claim:
     text = (
-        f"The {subject.name} has {_article(quantity)} {NAMES[quantity]} of "
+        f"{leading(subject.name)} has {_article(quantity)} {NAMES[quantity]} of "
         f"{formatted(volume, value, quantity)}."
     )
     return Claim(text, (subject.region,), subject.provenance)

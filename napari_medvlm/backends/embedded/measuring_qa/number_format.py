@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
+_NUMBERED = re.compile(r"\s\d+\Z")
 EQUAL = 0.01
 """Volumes that differ by less than this share of the smaller one are reported as equally large.
 
@@ -48,17 +50,29 @@ def position(spl_mm: Iterable[float], digits: int) -> str:
     return f"{', '.join(parts)} mm"
 
 
+def definite(name: str) -> str:
+    """A name with its article, or a numbered name without one: "the liver", "Object 1"."""
+    return name if _NUMBERED.search(name) else f"the {name}"
+
+
+def leading(name: str) -> str:
+    """`definite` at the start of a sentence."""
+    text = definite(name)
+    return text[:1].upper() + text[1:]
+
+
 def compared(first: str, most_ml: float, second: str, less_ml: float) -> str:
     """Compare the volumes of two structures; the larger one is given first."""
     apart = most_ml - less_ml
+    larger, smaller = leading(first), definite(second)
     if apart == 0:
-        return f"The {first} and the {second} are equally large, {volume(most_ml)} each."
+        return f"{larger} and {smaller} are equally large, {volume(most_ml)} each."
     if apart < EQUAL * less_ml:
         return (
-            f"The {first} and the {second} are equally large: they differ by {volume(apart)}, "
+            f"{larger} and {smaller} are equally large: they differ by {volume(apart)}, "
             "less than 1 %."
         )
-    by = f"The {first} is larger than the {second}, by {volume(apart)}"
+    by = f"{larger} is larger than {smaller}, by {volume(apart)}"
     if most_ml >= MANY_TIMES * less_ml:
         return f"{by} ({most_ml / less_ml:.1f} times as large)." if less_ml else f"{by}."
     return f"{by} ({100 * apart / less_ml:.0f} %)."

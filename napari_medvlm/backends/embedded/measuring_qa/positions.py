@@ -9,6 +9,7 @@ import numpy as np
 from napari_medvlm.backends.base import Progress
 from napari_medvlm.backends.embedded.measuring_qa import number_format
 from napari_medvlm.backends.embedded.measuring_qa.header_facts import Unanswerable
+from napari_medvlm.backends.embedded.measuring_qa.number_format import definite, leading
 from napari_medvlm.backends.embedded.measuring_qa.question_forms import ParsedQuestion, QuestionForm
 from napari_medvlm.backends.embedded.measuring_qa.subjects import Subject, Subjects, single
 from napari_medvlm.data.answer import Claim
@@ -44,7 +45,7 @@ def sides(
     for subject in subjects.require(asked.things[0], progress):
         side = _side(subject.region, volume.grid)
         center = number_format.position(subject.region.center_mm, 0)
-        text = f"The {subject.name} is {side}, centred at {center}."
+        text = f"{leading(subject.name)} is {side}, centred at {center}."
         claims.append(Claim(text, (subject.region,), subject.provenance))
     return claims
 
@@ -61,7 +62,8 @@ def distance(
     else:
         raise Unanswerable("A distance needs two structures.")
     apart = float(np.linalg.norm(first.region.center_mm - second.region.center_mm))
-    text = f"The centres of the {first.name} and the {second.name} are {apart:.1f} mm apart."
+    names = f"{definite(first.name)} and {definite(second.name)}"
+    text = f"The centres of {names} are {apart:.1f} mm apart."
     return [Claim(text, (first.region, second.region), _source((first, second)))]
 
 
@@ -75,7 +77,7 @@ def midline(
         left_mm = subjects.from_midline_mm(subject.region.center_mm, progress)
         side = "left" if left_mm > 0 else "right"
         text = (
-            f"The centre of the {subject.name} is {abs(left_mm):.1f} mm to the {side} of the "
+            f"The centre of {definite(subject.name)} is {abs(left_mm):.1f} mm to the {side} of the "
             "midline of the brain atlas."
         )
         claims.append(Claim(text, (subject.region,), "atlas"))
@@ -122,9 +124,10 @@ def further(
     first, second, *_ = sorted(pair, key=lambda subject: -measured(subject.region))
     apart = measured(first.region) - measured(second.region)
     text = (
-        f"The centres of the {first.name} and the {second.name} are level."
+        f"The centres of {definite(first.name)} and {definite(second.name)} are level."
         if apart < APART_MM
-        else f"The {first.name} is: its centre lies {apart:.0f} mm {way} that of the {second.name}."
+        else f"{leading(first.name)} is: its centre lies {apart:.0f} mm {way} that of "
+        f"{definite(second.name)}."
     )
     if "midline" in way and apart >= APART_MM:
         near, far = (abs(measured(subject.region)) for subject in (first, second))
