@@ -55,6 +55,16 @@ def read_volume(
         raise InvalidImage(
             f"There is no {path.name} in {path.parent.resolve()}.", "Check the path."
         )
+    try:
+        return _read(path, series, frame, gaps)
+    except MemoryError as error:  # of a limit that the free memory does not show
+        raise InvalidImage(
+            f"{path.name} needs more memory than this program can have.",
+            "Close other programs, or crop or downsample the image first.",
+        ) from error
+
+
+def _read(path: Path, series: str | None, frame: int | None, gaps: Gaps) -> Volume:
     name = path.name.lower()
     if path.is_dir():
         return read_dicom(path, series, frame, gaps)

@@ -44,7 +44,7 @@ def read_nifti(path: Path, frame: int | None) -> Read:
 
     try:
         image = nibabel.load(path, keep_file_open=True)
-    except (OSError, EOFError, ValueError, ImageFileError, HeaderDataError) as error:
+    except (OSError, EOFError, ValueError, OverflowError, ImageFileError, HeaderDataError) as error:
         return _read_leniently(path, frame, error)
     _require_volume(path, image)
     try:

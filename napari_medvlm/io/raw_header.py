@@ -13,6 +13,9 @@ import numpy as np
 from napari_medvlm.io.read_errors import unsupported
 
 GZIP_MAGIC = b"\x1f\x8b"
+GZIP_RATIO = 1032
+"""The most that deflate compresses."""
+REPAIR = "Set vox_offset in the header, or write the file again with the program it is from."
 
 
 def is_gzip(path: Path) -> bool:
@@ -59,6 +62,14 @@ def require_offset(path: Path) -> None:
     header = raw_header(path)
     if header is None or header["magic"].item() != header.single_magic:
         return
+    largest = path.stat().st_size * (GZIP_RATIO if is_gzip(path) else 1)
+    if not abs(float(header["vox_offset"])) <= largest:  # not a number neither
+        raise unsupported(
+            path,
+            f"its header says that the voxels begin at byte {float(header['vox_offset']):g}, "
+            "behind the end of the file",
+            REPAIR,
+        )
     offset = int(header["vox_offset"])
     if offset >= header.single_vox_offset:
         return
@@ -70,7 +81,7 @@ def require_offset(path: Path) -> None:
             path,
             f"its header says that the voxels begin at byte {offset}, its size that they begin at "
             f"{begin:.0f}",
-            "Set vox_offset in the header, or write the file again with the program it is from.",
+            REPAIR,
         )
 
 

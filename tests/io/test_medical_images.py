@@ -192,6 +192,16 @@ def test_an_image_larger_than_the_memory_is_refused_with_sizes(tmp_path, monkeyp
             read_volume(tmp_path / name)
 
 
+def test_an_image_beyond_the_limit_of_the_process_is_refused(tmp_path, monkeypatch):
+    def allocate(*_):
+        raise MemoryError
+
+    write_nifti(tmp_path / "a.nii", data_of(), np.eye(4))
+    monkeypatch.setattr("napari_medvlm.io.read_image", allocate)
+    with pytest.raises(InvalidImage, match=r"a\.nii needs more memory than this program can have"):
+        read_volume(tmp_path / "a.nii")
+
+
 @settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

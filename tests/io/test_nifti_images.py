@@ -142,6 +142,9 @@ def test_headers_that_nibabel_refuses_are_read_as_simpleitk_reads_them(tmp_path,
         ([(42, "<h", -11)], r"gives the shape \(-11, 9, 7\)", "again"),
         ([(42, "<h", 0)], r"gives the shape \(0, 9, 7\)", "again"),
         ([(40, "<h", 0)], "gives the shape", "again"),
+        ([(108, "<f", 1e30)], r"begin at byte 1e\+30, behind the end", "Set vox_offset"),
+        ([(108, "<f", np.nan)], "begin at byte nan", "Set vox_offset"),
+        ([(108, "<f", -np.inf)], "begin at byte -inf", "Set vox_offset"),
     ],
 )
 def test_headers_that_cannot_be_read_are_refused_with_the_reason(

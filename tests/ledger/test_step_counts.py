@@ -5,7 +5,8 @@ import pickle
 
 import pytest
 
-from napari_medvlm.ledger.records import Predicted
+from napari_medvlm.ledger.reading import needed_version
+from napari_medvlm.ledger.records import VERSION, Predicted
 from napari_medvlm.ledger.serialization import json_of
 from napari_medvlm.ledger.step_counts import StepCounts
 
@@ -36,6 +37,7 @@ def test_a_list_of_an_earlier_version_is_read_and_written_as_ranges():
     assert old.steps == (1, 2, 3, 6)
     assert json.loads(json_of(old))["steps"] == "1-3,6"
     assert Predicted.model_validate_json(json_of(old)) == old
+    assert needed_version(old) == VERSION  # the journal of an older program gets a new header
 
 
 @pytest.mark.parametrize("steps", ["1-", "3-1", "-1", "1,,2", "1-99999999999", "a", [-1], [1.5], 7])

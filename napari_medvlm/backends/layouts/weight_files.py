@@ -42,9 +42,7 @@ def read_file(path: Path) -> Any:
 
     try:
         if is_safetensors(path):
-            from safetensors.torch import load_file
-
-            return load_file(path)
+            return _safetensors(path)
         check_weights_file(path)
         with torch.serialization.safe_globals(numbers_of_numpy()):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
@@ -56,10 +54,24 @@ def read_file(path: Path) -> Any:
     except (OSError, RuntimeError, ValueError, EOFError) as error:
         if is_out_of_memory(error):
             raise
-        raise BackendUnavailable(
-            f"{path.name} cannot be read: {type(error).__name__}.",
-            "The file may be damaged or not be a checkpoint; download it again.",
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def _safetensors(path: Path) -> Any:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> BackendUnavailable:
+    return BackendUnavailable(
+        f"{path.name} cannot be read: {type(error).__name__}.",
+        "The file may be damaged or not be a checkpoint; download it again.",
+    )
 
 
 class WeightFiles:

@@ -119,9 +119,13 @@ def test_a_network_of_another_shape_is_refused_with_what_is_wrong(tmp_path, chan
     )
 
 
-@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 cut short"])
-def test_a_file_that_is_no_checkpoint_is_reported(tmp_path, content):
-    path = tmp_path / "checkpoint.pth"
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no checkpoint", b"PK\x03\x04 cut short", b"\xff" * 8, b"\2" + bytes(7) + b"{}x"],
+)
+def test_a_file_that_is_no_checkpoint_is_reported(tmp_path, content, suffix):
+    path = tmp_path / f"checkpoint{suffix}"
     path.write_bytes(content)
     with pytest.raises(BackendUnavailable) as error:
         load_sam(path)
