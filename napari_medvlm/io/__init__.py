@@ -11,7 +11,7 @@ from napari_medvlm.io.dicom.header import has_magic
 from napari_medvlm.io.dicom.read import Gaps, read_dicom
 from napari_medvlm.io.dicom_objects.seg_write import Segment
 from napari_medvlm.io.medical_images import MEDICAL, read_image
-from napari_medvlm.io.raster_images import PICTURES, TIFFS, read_picture
+from napari_medvlm.io.raster_images import PICTURES, TIFFS, read_picture, require_readable
 from napari_medvlm.io.writers import write_mask, write_segments, write_separately
 
 __all__ = [
@@ -76,4 +76,5 @@ def _read(path: Path, series: str | None, frame: int | None, gaps: Gaps) -> Volu
         return read_image(path, frame)
     if name.endswith((*PICTURES, *TIFFS)):
         return read_picture(path)
+    require_readable(path)
     return read_dicom(path, series, frame, gaps)

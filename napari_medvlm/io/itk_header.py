@@ -44,8 +44,23 @@ def size_unit(path: Path) -> tuple[float, tuple[str, ...]]:
         notes = () if {"elementspacing", "elementsize"} & fields.keys() else (NO_SIZE,)
         factor, more = _factor({fields.get("distanceunits", "mm")} - {"?"})
         sides = () if fields.keys() & set(ORIENTED) else _no_sides("no directions of its axes")
-        return factor, (*notes, *more, *sides)
+        return factor, (*notes, *more, *sides, *_not_applied(fields))
     return 1.0, ()
+
+
+def _not_applied(fields: Mapping[str, str]) -> tuple[str, ...]:
+    """That a MetaImage header has a scale of its values, which SimpleITK leaves out."""
+    slope = fields.get("elementtointensityfunctionslope", "1")
+    offset = fields.get("elementtointensityfunctionoffset", "0")
+    try:
+        if float(slope) == 1 and float(offset) == 0:
+            return ()
+    except ValueError:
+        pass
+    return (
+        f"The header has a slope of {slope[:20]} and an offset of {offset[:20]} for the values, "
+        "which SimpleITK does not apply; they are as stored.",
+    )
 
 
 def has_list(path: Path) -> bool:
@@ -82,8 +97,13 @@ def _of_nrrd(path: Path, fields: Mapping[str, str]) -> tuple[float, tuple[str, .
     sizes = fields.get("spacings", "").lower().split()
     is_picture = fields.get("dimension") == "2"
     sides = () if is_picture else _sides_of_nrrd(fields.get("space", ""))
-    if "space directions" not in fields and (not sizes or "nan" in sizes[:3]):
-        return 1.0, (NO_SIZE, *sides)
+    if "space directions" not in fields:
+        without = [axis for axis, size in zip("xyz", sizes, strict=False) if size == "nan"]
+        if not sizes or len(without) == len(sizes[:3]):
+            return 1.0, (NO_SIZE, *sides)
+        if without:
+            note = f"The file has no voxel size along {', '.join(without)}; {ASSUMED}"
+            return 1.0, (note, *sides)
     kinds = fields.get("kinds", "").lower().split()
     if "time" in kinds and "none" in fields.get("space directions", ""):
         raise unsupported(

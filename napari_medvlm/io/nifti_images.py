@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,24 @@ def _read_leniently(path: Path, frame: int | None, error: Exception) -> Read:
         raise _refused(path, error) from error
     if not compressed and path.name.endswith("z"):
         return data, affine, ("The file is not compressed by gzip, unlike its name.", *notes)
+    if compressed and _has_bytes_behind(path):
+        return data, affine, ("Bytes behind the compressed data were left out.", *notes)
     reason = str(error).strip().splitlines()[-1] if _is_invalid_header(error) else "its kind"
     note = f"The header is not valid ({reason}); it was read as SimpleITK reads it."
     return data, affine, (note, *notes)
+
+
+def _has_bytes_behind(path: Path) -> bool:
+    """Whether something that is no compressed data follows them."""
+    try:
+        with gzip.open(path) as file:
+            while file.read(2**20):
+                pass
+    except gzip.BadGzipFile:
+        return True
+    except (OSError, EOFError, zlib.error):
+        return False
+    return False
 
 
 def _refused(path: Path, error: Exception) -> InvalidImage:

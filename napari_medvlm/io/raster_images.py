@@ -12,11 +12,19 @@ from napari_medvlm.data.array_checks import finite, require_memory
 from napari_medvlm.data.errors import InvalidImage
 from napari_medvlm.data.volume import Modality, Volume
 from napari_medvlm.io.pillow_pixels import pixels_of
+from napari_medvlm.io.read_errors import unsupported
 from napari_medvlm.io.tiff_images import TiffImage, read_tiff
 from napari_medvlm.io.tiff_spacing import PixelSize
 
 PICTURES = (".png", ".jpg", ".jpeg")
 TIFFS = (".tif", ".tiff")
+NOT_READ = {
+    b"BM": "BMP",
+    b"GIF8": "GIF",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    **{f"P{n}{end}".encode(): "Netpbm" for n in range(1, 7) for end in "\n\r "},
+}
+"""First bytes of kinds of pictures that are not read, and their names."""
 EIGHT_BITS = "Colours were converted to 8 bits per channel."
 
 
@@ -50,6 +58,17 @@ def read_picture(path: Path) -> Volume:
         source=path,
         notes=(*assumed, *image.notes, *notes, *more),
     )
+
+
+def require_readable(path: Path) -> None:
+    """Raise `InvalidImage` of a file without a known ending that is a picture of another kind."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    names = [name for start, name in NOT_READ.items() if head.startswith(start)]
+    if head[:4] == b"RIFF" and head[8:] == b"WEBP":
+        names = ["WebP"]
+    if names:
+        raise unsupported(path, f"it is a {names[0]} picture", "Save it as PNG or TIFF.")
 
 
 def _read_pillow(path: Path) -> TiffImage:
@@ -86,4 +105,4 @@ def _eight_bit_colors(path: Path, data: NDArray[Any]) -> tuple[NDArray[Any], tup
         return np.ascontiguousarray(data), ()
     high = max(float(data.max()), 1.0)
     scaled = (data.astype(np.float32) * (255 / high)).astype(np.uint8)
-    return scaled, (EIGHT_BITS,)
+    return scaled, (f"{EIGHT_BITS[:-1]}, with the highest value, {high:g}, as 255.",)

@@ -259,3 +259,19 @@ def png_bits(bits, folder):
     with Pillow.open(path) as again:
         values = np.asarray(again.convert("RGB"))
     return Image(path, values[None], np.eye(4), notes=(UNKNOWN,))
+
+
+@LAYOUTS.each("not-read", {e: (e,) for e in ("bmp", "gif", "webp", "ppm")})
+def not_read(ending, folder):
+    Pillow.fromarray(RGB).save(folder / f"a.{ending}")
+    return Refused(folder / f"a.{ending}", ("picture", "Save it as PNG or TIFF"))
+
+
+@LAYOUTS("tiff-16-colour")
+def tiff_16_rgb(folder):
+    """The highest value becomes 255, and that is noted."""
+    wide = RGB.astype(np.uint16) * 16
+    tifffile.imwrite(folder / "a.tif", wide, photometric="rgb")
+    right = (wide.astype(np.float32) * (255 / wide.max())).astype(np.uint8)
+    note = f"with the highest value, {wide.max()}, as 255."
+    return Image(folder / "a.tif", right[None], spaced(1, 1, 1), notes=("1 mm", note))

@@ -297,3 +297,47 @@ def spm(folder):
 def minc(folder):
     (folder / "a.mnc").write_bytes(b"CDF\x01" + bytes(200))
     return Refused(folder / "a.mnc", ("a.mnc",))
+
+
+@VOLUMES.each("bytes-behind", {"zeros": (bytes(700), 0), "others": (b"garbage!" * 20, 1)})
+def bytes_behind(behind, notes, folder):
+    sitk.WriteImage(itk(), str(folder / "a.nii.gz"))
+    path = folder / "a.nii.gz"
+    path.write_bytes(path.read_bytes() + behind)
+    return Image(path, DATA, PLACE, notes=("behind the compressed data",)[:notes])
+
+
+@VOLUMES.each("mha-scale", {"slope": ("Slope = 2",), "offset": ("Offset = -5",)})
+def mha_scale(field, folder):
+    path = folder / "a.mha"
+    sitk.WriteImage(itk(), str(path), useCompression=False)
+    added = f"ElementToIntensityFunction{field}\nElementDataFile".encode()
+    path.write_bytes(path.read_bytes().replace(b"ElementDataFile", added))
+    return Image(path, *by_sitk(path), notes=("does not apply; they are as stored.",))
+
+
+@VOLUMES.each(
+    "nrrd-size-of-some-axes", {"z": ("1.5 2 nan", (1.5, 2, 1)), "x": ("nan 2 3", (1, 2, 3))}
+)
+def nrrd_size_of_some_axes(spacings, spacing, folder):
+    head = (
+        f"NRRD0005\ntype: int16\ndimension: 3\nsizes: 6 5 4\nspacings: {spacings}\nendian: little"
+    )
+    path = folder / "a.nrrd"
+    path.write_bytes(f"{head}\nencoding: raw\n\n".encode() + DATA.astype("<i2").tobytes())
+    axis = "xyz"[spacings.split().index("nan")]
+    notes = (f"no voxel size along {axis}; 1 mm is assumed.", "sides are unknown")
+    return Image(path, DATA, np.diag([*spacing, 1.0]), notes=notes)
+
+
+@VOLUMES.each("files-of-slices", {e: (e,) for e in ("pattern", "list")})
+def files_of_slices(kind, folder):
+    for z, plane in enumerate(DATA):
+        (folder / f"s{z}.raw").write_bytes(plane.astype("<i2").tobytes())
+    files = "s%d.raw 0 3 1" if kind == "pattern" else "LIST\ns0.raw\ns1.raw\ns2.raw\ns3.raw"
+    (folder / "a.mhd").write_text(
+        "ObjectType = Image\nNDims = 3\nBinaryData = True\nDimSize = 6 5 4\n"
+        "ElementType = MET_SHORT\nElementSpacing = 1.5 2 3\n"
+        f"TransformMatrix = 1 0 0 0 1 0 0 0 1\nElementDataFile = {files}\n"
+    )
+    return Image(folder / "a.mhd", *by_sitk(folder / "a.mhd"))

@@ -198,7 +198,8 @@ BRIGHTER  (?:by )?how much BRIGHT (?:is|are) A than B
 BRIGHTER  by how much (?:is|are) A BRIGHT than B
 BRIGHTER  which (?:one )?(?:is|has) (?:the )?BRIGHT of (?:the )?(?:two |both )?A
 BRIGHTER  which (?:of the (?:two )?)?A (?:is|has) (?:the )?BRIGHT(?: one)?
-BRIGHTER  (?:is|are) the (?:mean |average )?GRAY of A (?:higher|lower|greater) than (?:that of )?B
+BRIGHTER  (?:is|are) the (?:mean |average )?GRAY of A (?P<word>higher|lower|greater) than \
+(?:that of )?B
 MIDLINE   how far (?:(?:away|lateral|left|right) )?(?:from|off|of|to) (?:the )?MIDLINE \
 (?:is|are|does|do) A(?: lie| sit)?
 MIDLINE   how far (?:away )?(?:is|are) A (?:from|off|to) (?:the )?MIDLINE(?: of the brain)?
