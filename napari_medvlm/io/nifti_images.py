@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 from typing import Any
@@ -137,12 +138,24 @@ def _affine(image: Any) -> tuple[FloatArray, tuple[str, ...]]:
     if isinstance(image.header, nibabel.Nifti1Header):  # NIfTI-2 and pairs are subclasses
         stored = raw_header(Path(image.file_map.get("header", image.file_map["image"]).filename))
         size = image.header["pixdim"] if stored is None else stored["pixdim"]
-        return nifti_affine(image.header, np.asarray(size[1:4], float))
+        affine, notes = nifti_affine(image.header, np.asarray(size[1:4], float))
+        return affine, notes if stored is None else (*notes, *_scaling_notes(stored))
     if isinstance(image.header, nibabel.AnalyzeHeader):
         return image.affine, (NO_ANALYZE_SIDES,)
     if isinstance(image, nibabel.MGHImage) and not has_orientation(Path(image.get_filename())):
         return image.affine, (NO_MGH_SIDES, NO_MGH_SIZE)
     return image.affine, ()
+
+
+def _scaling_notes(stored: Any) -> tuple[str, ...]:
+    """That the stored values are used, where the slope or the intercept is no finite number."""
+    slope, intercept = float(stored["scl_slope"]), float(stored["scl_inter"])
+    if not slope or (math.isfinite(slope) and math.isfinite(intercept)) or math.isnan(slope):
+        return ()
+    return (
+        f"The header has a slope of {slope} and an intercept of {intercept} for the values: "
+        "the stored values are used.",
+    )
 
 
 def _data(path: Path, image: Any, frame: int | None) -> NDArray[Any]:

@@ -157,8 +157,12 @@ def slope_and_intercept(slope, intercept, true_slope, true_intercept, folder):
     patched(path, 112, "<f", slope)
     patched(path, 116, "<f", intercept)
     values = data.T * np.float64(true_slope) + true_intercept
-    invalid = slope == 1 and np.isnan(intercept)
-    return Image(path, values, RAS @ OBLIQUE, notes=("The header is not valid",) if invalid else ())
+    notes = ()
+    if slope == 1 and np.isnan(intercept):
+        notes = ("The header is not valid",)
+    elif np.isinf(slope):
+        notes = ("The header has a slope of inf",)
+    return Image(path, values, RAS @ OBLIQUE, notes=notes)
 
 
 @NIFTI("io22-offset-contradicts-size")
