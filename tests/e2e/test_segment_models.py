@@ -40,7 +40,7 @@ class Bot:
         until(there)
 
 def until(there):
-    end = time.monotonic() + 120
+    end = time.monotonic() + 600
     while not there():
         assert time.monotonic() < end
         QApplication.processEvents()

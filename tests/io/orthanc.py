@@ -69,7 +69,7 @@ def started(folder):
         ["Orthanc", folder / "orthanc.json"], stdout=log, stderr=subprocess.STDOUT
     )
     try:
-        server, end = Orthanc(port), time.monotonic() + 120
+        server, end = Orthanc(port), time.monotonic() + 600
         while not server.is_up():
             assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < end, "Orthanc did not start in 120 s"
